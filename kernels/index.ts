@@ -1,0 +1,5 @@
+// Everything that the engine calls.
+export * from "./linear";
+export * from "./rows";
+export { addLogDet, basisTangents, logDetCotangent, newtonStep, solveTransposedLanes } from "./lanewise";
+export * from "./generated/pointwise";

@@ -1,0 +1,195 @@
+// Small dense linear algebra, one d x d matrix a lane, four lanes at a time: what the exact regime needs.
+// A jet matrix has rows i and lane segments of `batch` lanes: segment 0 holds G(w)_i, segment 1 + k holds
+// J[i][k] = dG_i/dw_k. Since |J| < 1, the symmetric part of I +- J is positive definite, so elimination
+// without pivoting has positive pivots.
+import { BYTES, choose, fma, log, splat } from "./simd";
+
+const MAX_DIM: i32 = 16;
+const matrix: usize = memory.data(MAX_DIM * MAX_DIM * BYTES, 16);
+const vector: usize = memory.data(MAX_DIM * BYTES, 16);
+
+// @ts-ignore: decorator
+@inline
+function element(d: i32, i: i32, j: i32): usize {
+  return matrix + (i * d + j) * BYTES;
+}
+
+/** matrix = LU of I + sign J at these lanes (unit lower triangle; the pivots' reciprocals on the diagonal); returns the determinant. */
+function factor(jet: usize, stride: usize, segment: usize, d: i32, sign: f32): v128 {
+  for (let i = 0; i < d; i++) {
+    for (let j = 0; j < d; j++) {
+      const value = f32x4.mul(splat(sign), v128.load(jet + i * stride + (1 + j) * segment));
+      v128.store(element(d, i, j), i == j ? f32x4.add(value, splat(1)) : value);
+    }
+  }
+  let determinant = splat(1);
+  for (let k = 0; k < d; k++) {
+    const pivot = v128.load(element(d, k, k));
+    determinant = f32x4.mul(determinant, pivot);
+    const reciprocal = f32x4.div(splat(1), pivot);
+    v128.store(element(d, k, k), reciprocal);
+    for (let i = k + 1; i < d; i++) {
+      const multiplier = f32x4.mul(v128.load(element(d, i, k)), reciprocal);
+      v128.store(element(d, i, k), multiplier);
+      const negative = f32x4.neg(multiplier);
+      for (let j = k + 1; j < d; j++) {
+        v128.store(element(d, i, j), fma(negative, v128.load(element(d, k, j)), v128.load(element(d, i, j))));
+      }
+    }
+  }
+  return determinant;
+}
+
+/** vector = (I + sign J)^-1 vector, after `factor`. */
+function solve(d: i32): void {
+  for (let i = 1; i < d; i++) {
+    let s = v128.load(vector + i * BYTES);
+    for (let j = 0; j < i; j++) s = fma(f32x4.neg(v128.load(element(d, i, j))), v128.load(vector + j * BYTES), s);
+    v128.store(vector + i * BYTES, s);
+  }
+  for (let i = d - 1; i >= 0; i--) {
+    let s = v128.load(vector + i * BYTES);
+    for (let j = i + 1; j < d; j++) s = fma(f32x4.neg(v128.load(element(d, i, j))), v128.load(vector + j * BYTES), s);
+    v128.store(vector + i * BYTES, f32x4.mul(s, v128.load(element(d, i, i))));
+  }
+}
+
+/** vector = (I + sign J)^-T vector, after `factor`. */
+function solveTransposed(d: i32): void {
+  for (let i = 0; i < d; i++) {
+    let s = v128.load(vector + i * BYTES);
+    for (let j = 0; j < i; j++) s = fma(f32x4.neg(v128.load(element(d, j, i))), v128.load(vector + j * BYTES), s);
+    v128.store(vector + i * BYTES, f32x4.mul(s, v128.load(element(d, i, i))));
+  }
+  for (let i = d - 2; i >= 0; i--) {
+    let s = v128.load(vector + i * BYTES);
+    for (let j = i + 1; j < d; j++) s = fma(f32x4.neg(v128.load(element(d, j, i))), v128.load(vector + j * BYTES), s);
+    v128.store(vector + i * BYTES, s);
+  }
+}
+
+/** The tangents of a jet of the identity: segment 1 + k of row i is 1 where i = k, else 0. */
+export function basisTangents(jet: usize, stride: usize, batch: i32, d: i32): void {
+  const segment = <usize>batch * 4;
+  for (let i = 0; i < d; i++) {
+    for (let k = 0; k < d; k++) {
+      const value = splat(i == k ? 1 : 0);
+      const row = jet + i * stride + (1 + k) * segment;
+      for (let l: usize = 0; l < segment; l += BYTES) v128.store(row + l, value);
+    }
+  }
+}
+
+/** logDet[l] += plus log det(I + J) + minus log det(I - J). */
+export function addLogDet(logDet: usize, jet: usize, stride: usize, batch: i32, d: i32, plus: f32, minus: f32): void {
+  const segment = <usize>batch * 4;
+  for (let l: usize = 0; l < segment; l += BYTES) {
+    let s = v128.load(logDet + l);
+    if (plus != 0) s = fma(splat(plus), log(factor(jet + l, stride, segment, d, 1)), s);
+    if (minus != 0) s = fma(splat(minus), log(factor(jet + l, stride, segment, d, -1)), s);
+    v128.store(logDet + l, s);
+  }
+}
+
+/**
+ * The cotangent of addLogDet with respect to J, times weight[l]: plus (I + J)^-T - minus (I - J)^-T, into
+ * segments 1.. of `bar`, whose segment 0 becomes zero.
+ */
+export function logDetCotangent(bar: usize, barStride: usize, weight: usize, jet: usize, stride: usize, batch: i32, d: i32, plus: f32, minus: f32): void {
+  const segment = <usize>batch * 4;
+  for (let l: usize = 0; l < segment; l += BYTES) {
+    for (let i = 0; i < d; i++) v128.store(bar + l + i * barStride, splat(0));
+    let first = true;
+    for (let pass = 0; pass < 2; pass++) {
+      const coefficient = pass == 0 ? plus : -minus;
+      if (coefficient == 0) continue;
+      factor(jet + l, stride, segment, d, pass == 0 ? 1 : -1);
+      const scale = f32x4.mul(splat(coefficient), v128.load(weight + l));
+      // Row k of the inverse transposed is the solution for e_k transposed: bar[i][k] = inverse^T[i][k].
+      for (let k = 0; k < d; k++) {
+        for (let i = 0; i < d; i++) v128.store(vector + i * BYTES, i == k ? scale : splat(0));
+        solveTransposed(d);
+        for (let i = 0; i < d; i++) {
+          const place = bar + l + i * barStride + (1 + k) * segment;
+          const value = v128.load(vector + i * BYTES);
+          v128.store(place, first ? value : f32x4.add(v128.load(place), value));
+        }
+      }
+      first = false;
+    }
+  }
+}
+
+/** out = (I + sign J)^-T right, lane by lane. */
+export function solveTransposedLanes(out: usize, outStride: usize, right: usize, rightStride: usize, jet: usize, stride: usize, batch: i32, d: i32, sign: f32): void {
+  const segment = <usize>batch * 4;
+  for (let l: usize = 0; l < segment; l += BYTES) {
+    factor(jet + l, stride, segment, d, sign);
+    for (let i = 0; i < d; i++) v128.store(vector + i * BYTES, v128.load(right + l + i * rightStride));
+    solveTransposed(d);
+    for (let i = 0; i < d; i++) v128.store(out + l + i * outStride, v128.load(vector + i * BYTES));
+  }
+}
+
+/**
+ * One safeguarded Newton step on w + sign G(w) = target, from the jet of G at the trial point w.
+ *
+ * `state` has 3 d + 2 rows: the best point so far, its residual, its Newton step, the norm of its residual, and
+ * the length of step tried last. A trial that lowers the norm is accepted, and the next trial is its full
+ * Newton step. A trial that does not is thrown away: the step is halved, and after a step of 1/4 the fixed
+ * point map is used instead, which lowers the residual by the factor Lip(G) < 1 for certain. So the norm of
+ * the accepted point only ever falls.
+ *
+ * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance. The norm is the
+ * largest |residual| over the larger of 1 and the largest |target|.
+ */
+export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
+  const segment = <usize>batch * 4;
+  const residuals = state + d * stateStride;
+  const steps = residuals + d * stateStride;
+  const norms = steps + d * stateStride;
+  const lengths = norms + stateStride;
+  let largest = splat(0);
+  let open = i32x4.splat(0);
+  for (let l: usize = 0; l < segment; l += BYTES) {
+    let size = splat(1);
+    let norm = splat(0);
+    for (let i = 0; i < d; i++) {
+      const goal = v128.load(target + l + i * targetStride);
+      const r = f32x4.sub(fma(splat(sign), v128.load(jet + l + i * stride), v128.load(w + l + i * wStride)), goal);
+      v128.store(vector + i * BYTES, r);
+      size = f32x4.max(size, f32x4.abs(goal));
+      norm = f32x4.max(norm, f32x4.abs(r));
+    }
+    norm = f32x4.div(norm, size);
+    // A norm that is not a number compares false: such a trial is not accepted, and counts as open.
+    const accepted = fresh ? i32x4.splat(-1) : f32x4.lt(norm, v128.load(norms + l));
+    const best = choose(accepted, norm, fresh ? norm : v128.load(norms + l));
+    const converged = f32x4.le(best, splat(tolerance));
+    v128.store(norms + l, best);
+    largest = f32x4.max(largest, best);
+    open = i32x4.sub(open, v128.not(converged));
+    for (let i = 0; i < d; i++) {
+      const at = l + i * stateStride;
+      const r = v128.load(vector + i * BYTES);
+      v128.store(residuals + at, fresh ? r : choose(accepted, r, v128.load(residuals + at)));
+      const point = v128.load(w + l + i * wStride);
+      v128.store(state + at, fresh ? point : choose(accepted, point, v128.load(state + at)));
+    }
+    factor(jet + l, stride, segment, d, sign);
+    solve(d);
+    const length = choose(accepted, splat(1), fresh ? splat(1) : f32x4.mul(splat(0.5), v128.load(lengths + l)));
+    v128.store(lengths + l, length);
+    const newton = f32x4.ge(length, splat(0.25));
+    for (let i = 0; i < d; i++) {
+      const at = l + i * stateStride;
+      const full = fresh ? v128.load(vector + i * BYTES) : choose(accepted, v128.load(vector + i * BYTES), v128.load(steps + at));
+      v128.store(steps + at, full);
+      const step = choose(newton, f32x4.mul(length, full), v128.load(residuals + at));
+      const next = f32x4.sub(v128.load(state + at), choose(converged, splat(0), step));
+      v128.store(w + l + i * wStride, next);
+    }
+  }
+  store<f32>(status, max(max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3))));
+  store<f32>(status, <f32>(i32x4.extract_lane(open, 0) + i32x4.extract_lane(open, 1) + i32x4.extract_lane(open, 2) + i32x4.extract_lane(open, 3)), 4);
+}

@@ -1,0 +1,20 @@
+import { FlowError } from "../errors.js";
+import type { Activation } from "./activation.js";
+import { clipswish } from "./clipswish.js";
+import { cpila } from "./cpila.js";
+import { elu } from "./elu.js";
+import { crelu, relu } from "./relu.js";
+import { tanh } from "./tanh.js";
+
+export const activations: readonly Activation[] = [cpila, clipswish, crelu, relu, elu, tanh];
+
+export const activationNames = activations.map((a) => a.name);
+
+/** The activation of that name; throws a `usage` error that lists the names otherwise. */
+export function activation(name: string): Activation {
+  const found = activations.find((a) => a.name === name);
+  if (!found) {
+    throw new FlowError("usage", `unknown activation '${name}'; choose one of ${activationNames.join(", ")}`);
+  }
+  return found;
+}

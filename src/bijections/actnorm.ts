@@ -1,0 +1,97 @@
+/**
+ * Activation normalisation (Kingma and Dhariwal 2018): y = (x + shift) exp(logScale), a row at a time,
+ * log|det| = sum of logScale. Before the first training step it is set so that its output has mean 0 and
+ * variance 1 on that step's batch.
+ */
+import { type Engine, type Matrix, matrix, type Tensor } from "../engine/engine.js";
+import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Bijection } from "./bijection.js";
+
+export class Actnorm implements Bijection {
+  readonly kind = "actnorm";
+  readonly shift: Parameter;
+  readonly logScale: Parameter;
+  /** One number: 0 until the data-dependent start has been made. */
+  readonly started: Parameter;
+  readonly #engine: Engine;
+  readonly #dim: number;
+  /** Columns of dim numbers: scale, shift scale, 1/scale, -shift, zeros. */
+  readonly #columns: Tensor;
+  /** 1, the log-determinant of the forward map, and that of the inverse. */
+  readonly #scalars: Tensor;
+  /** Sums over the lanes: of yBar (dim), of yBar x (dim), and of logDetBar. */
+  readonly #sums: Tensor;
+  #input: Matrix | null = null;
+
+  constructor(engine: Engine, parameters: Parameters, name: string, dim: number) {
+    this.#engine = engine;
+    this.#dim = dim;
+    this.shift = parameters.learned(`${name}.shift`, [dim], new Float64Array(dim));
+    this.logScale = parameters.learned(`${name}.logScale`, [dim], new Float64Array(dim));
+    this.started = parameters.state(`${name}.started`, [1], new Float64Array(1));
+    this.#columns = engine.tensor(5 * dim);
+    this.#scalars = engine.tensor(3);
+    this.#sums = engine.tensor(2 * dim + 1);
+  }
+
+  #column(index: number): Matrix {
+    return matrix(this.#columns, this.#dim, 1, index * this.#dim);
+  }
+
+  #scalar(index: number): Matrix {
+    return matrix(this.#scalars, 1, 1, index);
+  }
+
+  prepare(): void {
+    const shift = this.shift.values;
+    const scale = this.logScale.values.map(Math.exp);
+    const columns = [scale, scale.map((s, i) => s * shift[i]), scale.map((s) => 1 / s), shift.map((s) => -s)];
+    columns.forEach((column, i) => {
+      this.#engine.write(this.#columns, column, i * this.#dim);
+    });
+    const total = this.logScale.values.reduce((a, b) => a + b, 0);
+    this.#engine.write(this.#scalars, [1, total, -total]);
+    this.#engine.fill(matrix(this.#sums, 1, 2 * this.#dim + 1), 0);
+  }
+
+  /** Sets shift and scale from the means and variances of the input's rows, once in a model's life. */
+  start(mean: ArrayLike<number>, variance: ArrayLike<number>): void {
+    for (let i = 0; i < this.#dim; i++) {
+      this.shift.values[i] = -mean[i];
+      this.logScale.values[i] = -Math.log(Math.sqrt(variance[i]) + 1e-6);
+    }
+    this.started.values[0] = 1;
+    this.prepare();
+  }
+
+  async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
+    this.#input = x;
+    this.#engine.affine(y, x, this.#column(0), this.#column(1));
+    this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(1));
+  }
+
+  async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
+    this.#engine.affine(x, y, this.#column(2), this.#column(3));
+    this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(2));
+  }
+
+  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix): void {
+    if (!this.#input) throw new Error("backward before forward");
+    const sums = (first: number, rows: number) => matrix(this.#sums, rows, 1, first);
+    this.#engine.rowSums(sums(0, this.#dim), yBar, null);
+    this.#engine.rowSums(sums(this.#dim, this.#dim), yBar, this.#input);
+    this.#engine.rowSums(sums(2 * this.#dim, 1), logDetBar, null);
+    this.#engine.affine(xBar, yBar, this.#column(0), this.#column(4));
+  }
+
+  async collectGradient(): Promise<void> {
+    const sums = new Float64Array(2 * this.#dim + 1);
+    await this.#engine.read(this.#sums, sums);
+    for (let i = 0; i < this.#dim; i++) {
+      const scale = Math.exp(this.logScale.values[i]);
+      this.shift.gradient[i] += scale * sums[i];
+      this.logScale.gradient[i] +=
+        scale * (sums[this.#dim + i] + this.shift.values[i] * sums[i]) + sums[2 * this.#dim];
+    }
+  }
+}

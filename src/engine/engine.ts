@@ -1,0 +1,127 @@
+import type { PointwiseMap } from "./pointwise.js";
+
+/** A stretch of numbers that an engine owns; `start` is in numbers from the start of its memory. */
+export interface Tensor {
+  readonly start: number;
+  readonly length: number;
+}
+
+/**
+ * A matrix on a tensor: row r begins `offset + r * stride` numbers into it and is `lanes` long. Rows are
+ * channels and lanes are samples. In a *jet* the lanes are segments of `batch` samples: the values, then one
+ * segment for each tangent (math.md, "Jets").
+ */
+export interface Matrix {
+  readonly tensor: Tensor;
+  readonly offset: number;
+  readonly rows: number;
+  readonly lanes: number;
+  readonly stride: number;
+}
+
+/** A matrix on the start of a tensor, its rows next to each other. */
+export function matrix(tensor: Tensor, rows: number, lanes: number, offset = 0): Matrix {
+  if (offset + rows * lanes > tensor.length) {
+    throw new RangeError(
+      `${rows} x ${lanes} numbers from ${offset} on do not fit a tensor of ${tensor.length}`,
+    );
+  }
+  return { tensor, offset, rows, lanes, stride: lanes };
+}
+
+/** Rows `first` to `first + rows - 1` of a matrix. */
+export function rowsOf(m: Matrix, first: number, rows: number): Matrix {
+  return { ...m, offset: m.offset + first * m.stride, rows };
+}
+
+/** Lanes `first` to `first + lanes - 1` of a matrix. */
+export function lanesOf(m: Matrix, first: number, lanes: number): Matrix {
+  return { ...m, offset: m.offset + first, lanes };
+}
+
+/** How often a Newton step left lanes above the tolerance, and by how much. */
+export interface NewtonStatus {
+  /** The largest relative residual of any lane. */
+  residual: number;
+  /** The number of lanes above the tolerance. */
+  open: number;
+}
+
+/**
+ * The few kernels that everything is made of. Calls enqueue work and return at once; only `read` and
+ * `newtonStatus` wait for it. Matrices of one call must not overlap unless they are the same matrix.
+ */
+export interface Engine {
+  readonly name: "reference" | "wasm";
+  /** The distance from 1 to the next number: what tolerances are measured against. */
+  readonly epsilon: number;
+  /** Lanes come in multiples of this number; the lanes beyond a batch are padding. */
+  readonly laneMultiple: number;
+  /** The number of samples that one pass works on best. */
+  readonly preferredBatch: number;
+
+  /** New memory, all zeros, for as long as the engine lives. */
+  tensor(length: number): Tensor;
+  write(tensor: Tensor, values: ArrayLike<number>, offset?: number): void;
+  /** Copies `target.length` numbers from `offset` on into `target`. */
+  read(tensor: Tensor, target: Float64Array, offset?: number): Promise<void>;
+
+  /** out = weight input, plus bias (one column) in the first `biasLanes` lanes. */
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void;
+  /** out = weight^T input, or out += with `accumulate`. */
+  linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void;
+  /** out += a b^T: summed over the lanes. */
+  outer(out: Matrix, a: Matrix, b: Matrix): void;
+  /** The jet of f(pre); the outputs of a concatenated map stand one below the other. */
+  pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void;
+  /** The cotangent of `pointwise`; adds the gradient of the map's parameter to `parameterBar`. */
+  pointwiseBackward(
+    map: PointwiseMap,
+    preBar: Matrix,
+    outBar: Matrix,
+    pre: Matrix,
+    batch: number,
+    parameter: number,
+    parameterBar: Matrix,
+  ): void;
+
+  /** out = a x + b y; y may be null. */
+  combine(out: Matrix, a: number, x: Matrix, b?: number, y?: Matrix | null): void;
+  /** out[r] = scale[r] x[r] + shift[r]. */
+  affine(out: Matrix, x: Matrix, scale: Matrix, shift: Matrix): void;
+  /** out[r] += sum over lanes of x[r] y[r]; a null y counts as ones. */
+  rowSums(out: Matrix, x: Matrix, y: Matrix | null): void;
+  fill(out: Matrix, value: number): void;
+  /** out += log-density of each lane of z under the standard normal, in nats. */
+  gaussianLogDensity(out: Matrix, z: Matrix): void;
+
+  // The exact regime: J stands in the tangent segments of the jet of G.
+  /** Sets the tangents of a jet of the identity map. */
+  basisTangents(jet: Matrix, batch: number): void;
+  /** logDet += plus log det(I + J) + minus log det(I - J). */
+  addLogDet(logDet: Matrix, jet: Matrix, plus: number, minus: number): void;
+  /** Jet cotangent of addLogDet times `weight` (one row): zero values, tangents plus (I+J)^-T - minus (I-J)^-T. */
+  logDetCotangent(bar: Matrix, weight: Matrix, jet: Matrix, plus: number, minus: number): void;
+  /** out = (I + sign J)^-T right. */
+  solveTransposed(out: Matrix, right: Matrix, jet: Matrix, sign: number): void;
+  /**
+   * One safeguarded Newton step on w + sign G(w) = target; see `solvers/newton.ts`. `state` has 3 d + 2 rows;
+   * `fresh` marks the first step of a solve.
+   */
+  newtonStep(
+    w: Matrix,
+    target: Matrix,
+    jet: Matrix,
+    state: Matrix,
+    sign: number,
+    tolerance: number,
+    fresh: boolean,
+  ): void;
+  /** The outcome of the last Newton step. */
+  newtonStatus(): Promise<NewtonStatus>;
+}
+
+/** `count` rounded up to a multiple of the engine's. */
+export function paddedLanes(engine: Engine, count: number): number {
+  return Math.ceil(count / engine.laneMultiple) * engine.laneMultiple;
+}

@@ -1,0 +1,257 @@
+/**
+ * The reference engine: plain float64 loops, one kernel a method, written to be read. The golden vectors
+ * judge it, and it judges the other engines.
+ */
+import type { Engine, Matrix, NewtonStatus, Tensor } from "../engine.js";
+import { numbers, type PointwiseMap } from "../pointwise.js";
+import { factorise, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
+
+interface ReferenceTensor extends Tensor {
+  readonly values: Float64Array;
+}
+
+export class ReferenceEngine implements Engine {
+  readonly name = "reference";
+  readonly epsilon = 2 ** -52;
+  readonly laneMultiple = 1;
+  readonly preferredBatch = 128;
+  #status: NewtonStatus = { residual: 0, open: 0 };
+
+  tensor(length: number): ReferenceTensor {
+    return { start: 0, length, values: new Float64Array(length) };
+  }
+
+  write(tensor: Tensor, values: ArrayLike<number>, offset = 0): void {
+    (tensor as ReferenceTensor).values.set(values, offset);
+  }
+
+  async read(tensor: Tensor, target: Float64Array, offset = 0): Promise<void> {
+    target.set((tensor as ReferenceTensor).values.subarray(offset, offset + target.length));
+  }
+
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void {
+    each(out, (r, l) => {
+      let sum = l < biasLanes ? get(bias, r, 0) : 0;
+      for (let c = 0; c < input.rows; c++) sum += get(weight, r, c) * get(input, c, l);
+      return sum;
+    });
+  }
+
+  linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void {
+    each(out, (c, l) => {
+      let sum = accumulate ? get(out, c, l) : 0;
+      for (let r = 0; r < input.rows; r++) sum += get(weight, r, c) * get(input, r, l);
+      return sum;
+    });
+  }
+
+  outer(out: Matrix, a: Matrix, b: Matrix): void {
+    each({ ...out, rows: a.rows, lanes: b.rows }, (i, j) => {
+      let sum = get(out, i, j);
+      for (let l = 0; l < a.lanes; l++) sum += get(a, i, l) * get(b, j, l);
+      return sum;
+    });
+  }
+
+  pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void {
+    for (let c = 0; c < pre.rows; c++) {
+      for (let l = 0; l < batch; l++) {
+        map.jets(numbers, get(pre, c, l), parameter).forEach((jet, o) => {
+          const row = o * pre.rows + c;
+          set(out, row, l, jet.value);
+          for (let t = l + batch; t < pre.lanes; t += batch) set(out, row, t, jet.first * get(pre, c, t));
+        });
+      }
+    }
+  }
+
+  pointwiseBackward(
+    map: PointwiseMap,
+    preBar: Matrix,
+    outBar: Matrix,
+    pre: Matrix,
+    batch: number,
+    parameter: number,
+    parameterBar: Matrix,
+  ): void {
+    for (let c = 0; c < pre.rows; c++) {
+      for (let l = 0; l < batch; l++) {
+        const jets = map.jets(numbers, get(pre, c, l), parameter);
+        let value = 0;
+        let learned = 0;
+        for (let t = l; t < outBar.lanes; t += batch) {
+          let tangent = 0;
+          jets.forEach((jet, o) => {
+            const cotangent = get(outBar, o * pre.rows + c, t);
+            if (t === l) {
+              value += jet.first * cotangent;
+              learned += (jet.byParameter?.value ?? 0) * cotangent;
+            } else {
+              tangent += jet.first * cotangent;
+              value += jet.second * get(pre, c, t) * cotangent;
+              learned += (jet.byParameter?.first ?? 0) * get(pre, c, t) * cotangent;
+            }
+          });
+          set(preBar, c, t, tangent);
+        }
+        set(preBar, c, l, value);
+        if (jets[0].byParameter) set(parameterBar, 0, 0, get(parameterBar, 0, 0) + learned);
+      }
+    }
+  }
+
+  combine(out: Matrix, a: number, x: Matrix, b = 0, y: Matrix | null = null): void {
+    each(out, (r, l) => a * get(x, r, l) + (y ? b * get(y, r, l) : 0));
+  }
+
+  affine(out: Matrix, x: Matrix, scale: Matrix, shift: Matrix): void {
+    each(out, (r, l) => get(scale, r, 0) * get(x, r, l) + get(shift, r, 0));
+  }
+
+  rowSums(out: Matrix, x: Matrix, y: Matrix | null): void {
+    for (let r = 0; r < x.rows; r++) {
+      let sum = get(out, r, 0);
+      for (let l = 0; l < x.lanes; l++) sum += get(x, r, l) * (y ? get(y, r, l) : 1);
+      set(out, r, 0, sum);
+    }
+  }
+
+  fill(out: Matrix, value: number): void {
+    each(out, () => value);
+  }
+
+  gaussianLogDensity(out: Matrix, z: Matrix): void {
+    each(out, (_, l) => {
+      let squares = 0;
+      for (let r = 0; r < z.rows; r++) squares += get(z, r, l) ** 2;
+      return get(out, 0, l) - squares / 2 - (z.rows / 2) * Math.log(2 * Math.PI);
+    });
+  }
+
+  basisTangents(jet: Matrix, batch: number): void {
+    for (let i = 0; i < jet.rows; i++) {
+      for (let l = batch; l < jet.lanes; l++) set(jet, i, l, Math.floor(l / batch) - 1 === i ? 1 : 0);
+    }
+  }
+
+  addLogDet(logDet: Matrix, jet: Matrix, plus: number, minus: number): void {
+    each(logDet, (_, l) => {
+      let sum = get(logDet, 0, l);
+      if (plus !== 0) sum += plus * factorise(identityPlus(jet, l, logDet.lanes, 1)).logDet;
+      if (minus !== 0) sum += minus * factorise(identityPlus(jet, l, logDet.lanes, -1)).logDet;
+      return sum;
+    });
+  }
+
+  logDetCotangent(bar: Matrix, weight: Matrix, jet: Matrix, plus: number, minus: number): void {
+    this.fill(bar, 0);
+    const batch = weight.lanes;
+    for (const [coefficient, sign] of [
+      [plus, 1],
+      [-minus, -1],
+    ]) {
+      if (coefficient === 0) continue;
+      for (let l = 0; l < batch; l++) {
+        const factors = factorise(identityPlus(jet, l, batch, sign));
+        for (let k = 0; k < jet.rows; k++) {
+          const column = new Float64Array(jet.rows);
+          column[k] = coefficient * get(weight, 0, l);
+          solveFactorisedTransposed(factors, column);
+          const lane = (1 + k) * batch + l;
+          column.forEach((value, i) => {
+            set(bar, i, lane, get(bar, i, lane) + value);
+          });
+        }
+      }
+    }
+  }
+
+  solveTransposed(out: Matrix, right: Matrix, jet: Matrix, sign: number): void {
+    for (let l = 0; l < out.lanes; l++) {
+      const x = Float64Array.from({ length: out.rows }, (_, i) => get(right, i, l));
+      solveFactorisedTransposed(factorise(identityPlus(jet, l, out.lanes, sign)), x);
+      x.forEach((value, i) => {
+        set(out, i, l, value);
+      });
+    }
+  }
+
+  newtonStep(
+    w: Matrix,
+    target: Matrix,
+    jet: Matrix,
+    state: Matrix,
+    sign: number,
+    tolerance: number,
+    fresh: boolean,
+  ): void {
+    const d = w.rows;
+    const best = (i: number) => i;
+    const residualRow = (i: number) => d + i;
+    const stepRow = (i: number) => 2 * d + i;
+    const normRow = 3 * d;
+    const lengthRow = 3 * d + 1;
+    this.#status = { residual: 0, open: 0 };
+    for (let l = 0; l < w.lanes; l++) {
+      const residual = new Float64Array(d);
+      let size = 1;
+      let norm = 0;
+      for (let i = 0; i < d; i++) {
+        residual[i] = get(w, i, l) + sign * get(jet, i, l) - get(target, i, l);
+        size = Math.max(size, Math.abs(get(target, i, l)));
+        norm = Math.max(norm, Math.abs(residual[i]));
+      }
+      norm /= size;
+      // A norm that is not a number compares false: such a trial is not accepted.
+      if (fresh || norm < get(state, normRow, l)) {
+        set(state, normRow, l, norm);
+        set(state, lengthRow, l, 1);
+        const step = residual.slice();
+        solveFactorised(factorise(identityPlus(jet, l, w.lanes, sign)), step);
+        for (let i = 0; i < d; i++) {
+          set(state, best(i), l, get(w, i, l));
+          set(state, residualRow(i), l, residual[i]);
+          set(state, stepRow(i), l, step[i]);
+        }
+      } else {
+        set(state, lengthRow, l, get(state, lengthRow, l) / 2);
+      }
+      const converged = get(state, normRow, l) <= tolerance;
+      const length = get(state, lengthRow, l);
+      for (let i = 0; i < d; i++) {
+        const step = length >= 0.25 ? length * get(state, stepRow(i), l) : get(state, residualRow(i), l);
+        set(w, i, l, get(state, best(i), l) - (converged ? 0 : step));
+      }
+      this.#status.residual = Math.max(this.#status.residual, get(state, normRow, l));
+      if (!converged) this.#status.open++;
+    }
+  }
+
+  async newtonStatus(): Promise<NewtonStatus> {
+    return this.#status;
+  }
+}
+
+function get(m: Matrix, row: number, lane: number): number {
+  return (m.tensor as ReferenceTensor).values[m.offset + row * m.stride + lane];
+}
+
+function set(m: Matrix, row: number, lane: number, value: number): void {
+  (m.tensor as ReferenceTensor).values[m.offset + row * m.stride + lane] = value;
+}
+
+function each(out: Matrix, value: (row: number, lane: number) => number): void {
+  for (let r = 0; r < out.rows; r++) {
+    for (let l = 0; l < out.lanes; l++) set(out, r, l, value(r, l));
+  }
+}
+
+/** I + sign J at one sample, row-major. */
+function identityPlus(jet: Matrix, lane: number, batch: number, sign: number): Float64Array {
+  const d = jet.rows;
+  return Float64Array.from({ length: d * d }, (_, n) => {
+    const i = Math.floor(n / d);
+    const j = n % d;
+    return (i === j ? 1 : 0) + sign * get(jet, i, (1 + j) * batch + lane);
+  });
+}

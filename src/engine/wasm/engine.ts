@@ -1,0 +1,287 @@
+/** The WebAssembly SIMD engine, float32. Kernels: `kernels/`; the binary with relaxed SIMD is used where it compiles. */
+import { FlowError } from "../../errors.js";
+import type { Engine, Matrix, NewtonStatus, Tensor } from "../engine.js";
+import type { PointwiseMap } from "../pointwise.js";
+import { relaxedKernels, simdKernels } from "./binaries.js";
+
+type Kernel = (...args: number[]) => void;
+
+const FLOAT = 4;
+const PAGE = 65536;
+/** Memory below this address belongs to the kernels' own static data. */
+const FIRST_ADDRESS = 2 * PAGE;
+
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+let compiled: Promise<{ module: WebAssembly.Module; relaxed: boolean }> | null = null;
+
+/** Compiles the kernels once a process. */
+function kernels(): Promise<{ module: WebAssembly.Module; relaxed: boolean }> {
+  compiled ??= (async () => {
+    if (typeof process !== "undefined" && process.versions?.node) {
+      // Node 20 ships relaxed SIMD behind a flag, which has to be set before the first compilation.
+      const { setFlagsFromString } = await import("node:v8");
+      setFlagsFromString("--experimental-wasm-relaxed-simd");
+    }
+    const relaxed = decode(relaxedKernels);
+    try {
+      if (WebAssembly.validate(relaxed)) return { module: await WebAssembly.compile(relaxed), relaxed: true };
+      return { module: await WebAssembly.compile(decode(simdKernels)), relaxed: false };
+    } catch (cause) {
+      throw new FlowError("internal", "this JavaScript engine has no WebAssembly SIMD; use a newer one", {
+        cause,
+      });
+    }
+  })();
+  return compiled;
+}
+
+export class WasmEngine implements Engine {
+  readonly name = "wasm";
+  readonly epsilon = 2 ** -23;
+  readonly laneMultiple = 4;
+  readonly preferredBatch = 128;
+  /** Whether multiply-adds are fused (the build with relaxed SIMD). */
+  readonly relaxed: boolean;
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernels: Record<string, Kernel>;
+  readonly #pointwise = new Map<PointwiseMap, { forward: Kernel; backward: Kernel }>();
+  #end = FIRST_ADDRESS;
+  #numbers: Float32Array;
+  readonly #status: Tensor;
+
+  static async create(options: { relaxed?: boolean } = {}): Promise<WasmEngine> {
+    const best = await kernels();
+    if (options.relaxed === false && best.relaxed) {
+      return new WasmEngine(await WebAssembly.compile(decode(simdKernels)), false);
+    }
+    return new WasmEngine(best.module, best.relaxed);
+  }
+
+  private constructor(module: WebAssembly.Module, relaxed: boolean) {
+    this.relaxed = relaxed;
+    this.#memory = new WebAssembly.Memory({ initial: 64 });
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.#kernels = instance.exports as unknown as Record<string, Kernel>;
+    this.#numbers = new Float32Array(this.#memory.buffer);
+    this.#status = this.tensor(2);
+  }
+
+  tensor(length: number): Tensor {
+    const start = this.#end / FLOAT;
+    this.#end += Math.ceil((length * FLOAT) / 64) * 64;
+    const missing = this.#end - this.#memory.buffer.byteLength;
+    if (missing > 0) {
+      this.#memory.grow(Math.ceil(missing / PAGE));
+      this.#numbers = new Float32Array(this.#memory.buffer);
+    }
+    return { start, length };
+  }
+
+  write(tensor: Tensor, values: ArrayLike<number>, offset = 0): void {
+    if (offset + values.length > tensor.length) throw new RangeError("more numbers than the tensor holds");
+    this.#numbers.set(values, tensor.start + offset);
+  }
+
+  async read(tensor: Tensor, target: Float64Array, offset = 0): Promise<void> {
+    const start = tensor.start + offset;
+    for (let i = 0; i < target.length; i++) target[i] = this.#numbers[start + i];
+  }
+
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void {
+    this.#kernels.linear(
+      at(out),
+      step(out),
+      at(weight),
+      step(weight),
+      FLOAT,
+      at(input),
+      step(input),
+      out.rows,
+      input.rows,
+      out.lanes,
+      at(bias),
+      biasLanes,
+      0,
+    );
+  }
+
+  linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void {
+    this.#kernels.linear(
+      at(out),
+      step(out),
+      at(weight),
+      FLOAT,
+      step(weight),
+      at(input),
+      step(input),
+      out.rows,
+      input.rows,
+      out.lanes,
+      0,
+      0,
+      accumulate ? 1 : 0,
+    );
+  }
+
+  outer(out: Matrix, a: Matrix, b: Matrix): void {
+    // The kernel's wide side is its second operand: give it the matrix with more rows.
+    if (b.rows >= a.rows) {
+      this.#kernels.outer(at(out), step(out), FLOAT, at(a), step(a), a.rows, at(b), step(b), b.rows, a.lanes);
+    } else {
+      this.#kernels.outer(at(out), FLOAT, step(out), at(b), step(b), b.rows, at(a), step(a), a.rows, a.lanes);
+    }
+  }
+
+  #pointwiseKernels(map: PointwiseMap): { forward: Kernel; backward: Kernel } {
+    let pair = this.#pointwise.get(map);
+    if (!pair) {
+      const forward = this.#kernels[`${map.name}_forward`];
+      const backward = this.#kernels[`${map.name}_backward`];
+      if (!forward) throw new FlowError("internal", `no kernel was built for the pointwise map ${map.name}`);
+      pair = { forward, backward };
+      this.#pointwise.set(map, pair);
+    }
+    return pair;
+  }
+
+  pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void {
+    const { forward } = this.#pointwiseKernels(map);
+    forward(at(out), step(out), at(pre), step(pre), pre.rows, batch, pre.lanes / batch - 1, parameter);
+  }
+
+  pointwiseBackward(
+    map: PointwiseMap,
+    preBar: Matrix,
+    outBar: Matrix,
+    pre: Matrix,
+    batch: number,
+    parameter: number,
+    parameterBar: Matrix,
+  ): void {
+    this.#pointwiseKernels(map).backward(
+      at(preBar),
+      step(preBar),
+      at(outBar),
+      step(outBar),
+      at(pre),
+      step(pre),
+      pre.rows,
+      batch,
+      outBar.lanes / batch - 1,
+      parameter,
+      at(parameterBar),
+    );
+  }
+
+  combine(out: Matrix, a: number, x: Matrix, b = 0, y: Matrix | null = null): void {
+    this.#kernels.combine(
+      at(out),
+      step(out),
+      a,
+      at(x),
+      step(x),
+      b,
+      y ? at(y) : 0,
+      y ? step(y) : 0,
+      out.rows,
+      out.lanes,
+    );
+  }
+
+  affine(out: Matrix, x: Matrix, scale: Matrix, shift: Matrix): void {
+    this.#kernels.affine(at(out), step(out), at(x), step(x), at(scale), at(shift), out.rows, out.lanes);
+  }
+
+  rowSums(out: Matrix, x: Matrix, y: Matrix | null): void {
+    this.#kernels.rowSums(at(out), at(x), step(x), y ? at(y) : 0, y ? step(y) : 0, x.rows, x.lanes);
+  }
+
+  fill(out: Matrix, value: number): void {
+    this.#kernels.fill(at(out), step(out), value, out.rows, out.lanes);
+  }
+
+  gaussianLogDensity(out: Matrix, z: Matrix): void {
+    this.#kernels.gaussianLogDensity(at(out), at(z), step(z), z.rows, z.lanes);
+  }
+
+  basisTangents(jet: Matrix, batch: number): void {
+    this.#kernels.basisTangents(at(jet), step(jet), batch, jet.rows);
+  }
+
+  addLogDet(logDet: Matrix, jet: Matrix, plus: number, minus: number): void {
+    this.#kernels.addLogDet(at(logDet), at(jet), step(jet), logDet.lanes, jet.rows, plus, minus);
+  }
+
+  logDetCotangent(bar: Matrix, weight: Matrix, jet: Matrix, plus: number, minus: number): void {
+    this.#kernels.logDetCotangent(
+      at(bar),
+      step(bar),
+      at(weight),
+      at(jet),
+      step(jet),
+      weight.lanes,
+      jet.rows,
+      plus,
+      minus,
+    );
+  }
+
+  solveTransposed(out: Matrix, right: Matrix, jet: Matrix, sign: number): void {
+    this.#kernels.solveTransposedLanes(
+      at(out),
+      step(out),
+      at(right),
+      step(right),
+      at(jet),
+      step(jet),
+      out.lanes,
+      jet.rows,
+      sign,
+    );
+  }
+
+  newtonStep(
+    w: Matrix,
+    target: Matrix,
+    jet: Matrix,
+    state: Matrix,
+    sign: number,
+    tolerance: number,
+    fresh: boolean,
+  ): void {
+    this.#kernels.newtonStep(
+      at(w),
+      step(w),
+      at(target),
+      step(target),
+      at(jet),
+      step(jet),
+      at(state),
+      step(state),
+      this.#status.start * FLOAT,
+      w.lanes,
+      w.rows,
+      sign,
+      tolerance,
+      fresh ? 1 : 0,
+    );
+  }
+
+  async newtonStatus(): Promise<NewtonStatus> {
+    const { start } = this.#status;
+    return { residual: this.#numbers[start], open: this.#numbers[start + 1] };
+  }
+}
+
+/** The byte address of a matrix. */
+function at(m: Matrix): number {
+  return (m.tensor.start + m.offset) * FLOAT;
+}
+
+/** The bytes from one row to the next. */
+function step(m: Matrix): number {
+  return m.stride * FLOAT;
+}

@@ -1,0 +1,102 @@
+/** The declaration of a flow: plain JSON that says everything about its architecture. */
+import { z } from "zod";
+import { activationNames } from "../activations/index.js";
+import { FlowError } from "../errors.js";
+
+const count = z.number().int().positive();
+
+const network = z.strictObject({
+  kind: z.enum(["dense", "multilayer"]),
+  depth: count.max(64),
+  growth: count.max(4096),
+  activation: z.enum(activationNames as [string, ...string[]]),
+  coeff: z.number().positive().lt(1),
+  lip: z.number().positive().lt(1),
+  powerIterations: count,
+  learnConcatenationFrom: z.number().int().nonnegative(),
+});
+
+const bijection = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.enum(["residual", "inverse-residual", "monotone"]), network }),
+  z.strictObject({ kind: z.literal("actnorm") }),
+]);
+
+const declaration = z.strictObject({
+  dim: count.max(16),
+  /** A fixed start of the chain: (x - mean) / deviation, in float64. */
+  standardisation: z
+    .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
+    .optional(),
+  bijections: z.array(bijection).min(1),
+});
+
+export type FlowDeclaration = z.infer<typeof declaration>;
+export type BijectionDeclaration = z.infer<typeof bijection>;
+export type Formulation = "residual" | "inverse-residual" | "monotone";
+
+/** Checks a declaration that was read from somewhere; throws an `input` error that says where it is wrong. */
+export function parseDeclaration(value: unknown, where: string): FlowDeclaration {
+  const result = declaration.safeParse(value);
+  if (!result.success) {
+    const { path, message } = result.error.issues[0];
+    throw new FlowError(
+      "input",
+      `${where}: the flow's declaration is wrong at ${path.join(".") || "its top"}: ${message}`,
+    );
+  }
+  return result.data as FlowDeclaration;
+}
+
+export interface FlowOptions {
+  /** Dimensions of the data, 1 to 16. */
+  dim: number;
+  /** Number of blocks (default 10). */
+  blocks?: number;
+  /** The formulation of every block (default monotone). */
+  formulation?: Formulation;
+  /** Layers of each block's dense concatenation (default 3). */
+  depth?: number;
+  /** Channels each layer adds (default 16). */
+  growth?: number;
+  /** Activation (default CPila). */
+  activation?: string;
+  /** Upper limit of the weights' spectral norms (default 0.9). */
+  coeff?: number;
+  /** Lipschitz constant of one concatenation (default 0.98). */
+  lip?: number;
+  /** Whether an actnorm follows every block (default false). */
+  actnorm?: boolean;
+  /** Power iterations at every training step (default 5). */
+  powerIterations?: number;
+  /** The training step from which concatenations are learned (default 25,000). */
+  learnConcatenationFrom?: number;
+  standardisation?: { mean: number[]; deviation: number[] };
+}
+
+/** A chain of equal blocks with dense concatenation; the defaults are those of the paper's 2-D experiment. */
+export function monotoneFlow(options: FlowOptions): FlowDeclaration {
+  const block: BijectionDeclaration = {
+    kind: options.formulation ?? "monotone",
+    network: {
+      kind: "dense",
+      depth: options.depth ?? 3,
+      growth: options.growth ?? 16,
+      activation: options.activation ?? "CPila",
+      coeff: options.coeff ?? 0.9,
+      lip: options.lip ?? 0.98,
+      powerIterations: options.powerIterations ?? 5,
+      learnConcatenationFrom: options.learnConcatenationFrom ?? 25_000,
+    },
+  };
+  const chain = Array.from({ length: options.blocks ?? 10 }, (): BijectionDeclaration[] =>
+    options.actnorm ? [block, { kind: "actnorm" }] : [block],
+  ).flat();
+  return parseDeclaration(
+    {
+      dim: options.dim,
+      ...(options.standardisation ? { standardisation: options.standardisation } : {}),
+      bijections: chain,
+    },
+    "monotoneFlow",
+  );
+}

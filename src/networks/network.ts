@@ -1,0 +1,406 @@
+/**
+ * Lipschitz networks on a bank of features (math.md, "Lipschitz networks"). Every network here is a list of
+ * layers a_l = act(W_l h_l + b_l) and a closing linear layer; h_l is a stretch of the rows of one matrix that
+ * starts with the input x and to which each a_l is appended. Dense concatenation reads all rows up to a_l,
+ * a multilayer perceptron only the last a_l. Nothing is ever copied to concatenate.
+ */
+import type { Activation } from "../activations/activation.js";
+import { activation } from "../activations/index.js";
+import {
+  type Engine,
+  lanesOf,
+  type Matrix,
+  matrix,
+  paddedLanes,
+  rowsOf,
+  type Tensor,
+} from "../engine/engine.js";
+import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Random } from "../engine/random.js";
+import { FlowError } from "../errors.js";
+import {
+  concatenationFactors,
+  concatenationFactorsBackward,
+  groupScales,
+  groupScalesBackward,
+} from "./concatenation.js";
+import { bilinear, powerIteration, spectralNormBound } from "./spectral-norm.js";
+
+/** The declaration of a Lipschitz network from R^dim to R^dim. */
+export interface NetworkDeclaration {
+  /** `dense` concatenates every layer's output to its input; `multilayer` feeds it forward. */
+  readonly kind: "dense" | "multilayer";
+  /** Number of layers before the closing linear one. */
+  readonly depth: number;
+  /** Channels that a layer adds (dense) or has (multilayer), after its activation. */
+  readonly growth: number;
+  readonly activation: string;
+  /** Upper limit of every weight's spectral norm. */
+  readonly coeff: number;
+  /** Lipschitz constant of one concatenation (dense only). */
+  readonly lip: number;
+  /** Power iterations at every training step. */
+  readonly powerIterations: number;
+  /** The training step from which the concatenation is learned (dense only). */
+  readonly learnConcatenationFrom: number;
+}
+
+interface Layer {
+  readonly rows: number;
+  readonly columns: number;
+  /** Input rows of the bank: first row and number (= columns). */
+  readonly firstInput: number;
+  /** First row of the bank that the activation fills; the closing layer has none. */
+  readonly firstOutput: number | null;
+  /** First row of the matrix of pre-activations. */
+  readonly firstPre: number;
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+  readonly left: Parameter;
+  readonly right: Parameter;
+  readonly beta: Parameter | null;
+  readonly effective: Matrix;
+  readonly effectiveBias: Matrix;
+  readonly effectiveBar: Matrix;
+  readonly biasBar: Matrix;
+  readonly parameterBar: Matrix;
+  /** Offset of this layer in the network's flat arrays: weights, bias, activation parameter. */
+  readonly offset: number;
+  /** sigma, and the factor min(1, coeff / sigma), as `prepare` last left them. */
+  sigma: number;
+  factor: number;
+}
+
+/** Memory for one evaluation of a network, its backward pass included, for up to `capacity` samples. */
+export interface Workspace {
+  readonly bank: Tensor;
+  readonly pre: Tensor;
+  readonly output: Tensor;
+  readonly bankBar: Tensor;
+  readonly preBar: Tensor;
+  readonly outputBar: Tensor;
+  /** Value lanes only: the second pass of the implicit gradient. */
+  readonly preBar2: Tensor;
+}
+
+/** The matrices of a workspace at one number of samples and tangents. */
+export interface Views {
+  readonly batch: number;
+  readonly bank: Matrix;
+  /** The rows of the bank that hold the input jet. */
+  readonly input: Matrix;
+  readonly pre: Matrix;
+  readonly output: Matrix;
+  readonly bankBar: Matrix;
+  readonly inputBar: Matrix;
+  readonly preBar: Matrix;
+  readonly outputBar: Matrix;
+  readonly preBar2: Matrix;
+}
+
+export class Network {
+  readonly dim: number;
+  readonly declaration: NetworkDeclaration;
+  readonly activation: Activation;
+  readonly #engine: Engine;
+  readonly #layers: Layer[] = [];
+  readonly #kappa: Parameter | null;
+  readonly #bankRows: number;
+  readonly #preRows: number;
+  readonly #flat: Float64Array;
+  readonly #weights: Tensor;
+  readonly #gradients: Tensor;
+
+  /** Weights and biases start uniform on +-1/sqrt(fan-in). */
+  constructor(
+    engine: Engine,
+    parameters: Parameters,
+    name: string,
+    dim: number,
+    declaration: NetworkDeclaration,
+    random: Random,
+  ) {
+    this.#engine = engine;
+    this.dim = dim;
+    this.declaration = declaration;
+    this.activation = activation(declaration.activation);
+    const { depth, growth, kind } = declaration;
+    const { outputs, learned } = this.activation;
+    if (growth % outputs !== 0) {
+      throw new FlowError(
+        "usage",
+        `growth ${growth} must be even: ${declaration.activation} has two outputs`,
+      );
+    }
+    const plans = Array.from({ length: depth + 1 }, (_, l) => {
+      const closing = l === depth;
+      const firstInput = kind === "dense" || l === 0 ? 0 : dim + (l - 1) * growth;
+      const end = dim + l * growth;
+      return { rows: closing ? dim : growth / outputs, columns: end - firstInput, firstInput, end, closing };
+    });
+    const size = plans.reduce((sum, { rows, columns }) => sum + rows * columns + rows + 1, 0);
+    this.#weights = engine.tensor(size);
+    this.#gradients = engine.tensor(size);
+    this.#flat = new Float64Array(size);
+    let offset = 0;
+    plans.forEach(({ rows, columns, firstInput, end, closing }, l) => {
+      const bound = 1 / Math.sqrt(columns);
+      const uniform = (n: number) =>
+        Float64Array.from({ length: n }, () => bound * (2 * random.uniform() - 1));
+      const weight = parameters.learned(`${name}.weight.${l}`, [rows, columns], uniform(rows * columns));
+      const bias = parameters.learned(`${name}.bias.${l}`, [rows], uniform(rows));
+      const unit = (n: number) => Float64Array.from({ length: n }, () => random.normal());
+      const left = parameters.state(`${name}.left.${l}`, [rows], unit(rows));
+      const right = parameters.state(`${name}.right.${l}`, [columns], new Float64Array(columns));
+      const beta =
+        learned && !closing
+          ? parameters.learned(`${name}.${learned.name}.${l}`, [1], Float64Array.of(learned.initial))
+          : null;
+      const place = (tensor: Tensor) => ({
+        matrix: matrix(tensor, rows, columns, offset),
+        column: matrix(tensor, rows, 1, offset + rows * columns),
+        scalar: matrix(tensor, 1, 1, offset + rows * columns + rows),
+      });
+      const value = place(this.#weights);
+      const bar = place(this.#gradients);
+      this.#layers.push({
+        rows,
+        columns,
+        firstInput,
+        firstOutput: closing ? null : end,
+        firstPre: l * (growth / outputs),
+        weight,
+        bias,
+        left,
+        right,
+        beta,
+        effective: value.matrix,
+        effectiveBias: value.column,
+        effectiveBar: bar.matrix,
+        biasBar: bar.column,
+        parameterBar: bar.scalar,
+        offset,
+        sigma: 0,
+        factor: 1,
+      });
+      offset += rows * columns + rows + 1;
+    });
+    this.#kappa =
+      kind === "dense" && depth > 0
+        ? parameters.learned(`${name}.concatenation`, [depth, 2], new Float64Array(2 * depth).fill(1))
+        : null;
+    if (this.#kappa) this.#kappa.learnFrom = declaration.learnConcatenationFrom;
+    this.#bankRows = dim + depth * growth;
+    this.#preRows = depth * (growth / outputs);
+    this.iterate(200);
+  }
+
+  /** `iterations` rounds of power iteration on every weight. */
+  iterate(iterations: number): void {
+    for (const { weight, rows, columns, left, right } of this.#layers) {
+      powerIteration(weight.values, rows, columns, left.values, right.values, iterations);
+    }
+  }
+
+  #etas(): [number, number][] {
+    const kappa = this.#kappa;
+    if (!kappa) return [];
+    return this.#layers
+      .slice(0, -1)
+      .map((_, l) => concatenationFactors(kappa.values.subarray(2 * l, 2 * l + 2), this.declaration.lip));
+  }
+
+  /** The group of the bank (0 for x, l for the l-th activation) that an input column of a layer belongs to. */
+  #group(layer: Layer, column: number): number {
+    const row = layer.firstInput + column;
+    return row < this.dim ? 0 : 1 + Math.floor((row - this.dim) / this.declaration.growth);
+  }
+
+  /** Sends the normalised weights, the concatenation factors folded in, to the engine, and clears its gradients. */
+  prepare(): void {
+    const scales = groupScales(this.#etas());
+    const flat = this.#flat;
+    this.#layers.forEach((layer, l) => {
+      const { rows, columns, weight, bias, offset } = layer;
+      layer.sigma = bilinear(weight.values, layer.left.values, layer.right.values);
+      layer.factor = Math.min(1, this.declaration.coeff / layer.sigma);
+      for (let c = 0; c < columns; c++) {
+        const scale = layer.factor * (this.#kappa ? scales[l][this.#group(layer, c)] : 1);
+        for (let i = c; i < rows * columns; i += columns) flat[offset + i] = scale * weight.values[i];
+      }
+      flat.set(bias.values, offset + rows * columns);
+    });
+    this.#engine.write(this.#weights, flat);
+    this.#engine.fill(matrix(this.#gradients, 1, flat.length), 0);
+  }
+
+  /** Adds the gradients that backward passes have left on the engine to those of the parameters. */
+  async collectGradient(): Promise<void> {
+    const flat = this.#flat;
+    await this.#engine.read(this.#gradients, flat);
+    const etas = this.#etas();
+    const scales = groupScales(etas);
+    const scalesBar = scales.map((s) => s.map(() => 0));
+    this.#layers.forEach((layer, l) => {
+      const { rows, columns, weight, bias, offset, factor, sigma } = layer;
+      let along = 0; // <dLoss/d(W factor), W>
+      for (let c = 0; c < columns; c++) {
+        const group = this.#group(layer, c);
+        const scale = this.#kappa ? scales[l][group] : 1;
+        let scaleBar = 0;
+        for (let i = c; i < rows * columns; i += columns) {
+          const bar = flat[offset + i];
+          scaleBar += bar * weight.values[i];
+          weight.gradient[i] += factor * scale * bar;
+        }
+        along += scale * scaleBar;
+        if (this.#kappa) scalesBar[l][group] += factor * scaleBar;
+      }
+      if (factor < 1) {
+        // d(coeff / sigma) = -(factor / sigma) dsigma, dsigma = u^T dW v.
+        const sigmaBar = (-factor / sigma) * along;
+        for (let r = 0, i = 0; r < rows; r++) {
+          for (let c = 0; c < columns; c++, i++) {
+            weight.gradient[i] += sigmaBar * layer.left.values[r] * layer.right.values[c];
+          }
+        }
+      }
+      for (let r = 0; r < rows; r++) bias.gradient[r] += flat[offset + rows * columns + r];
+      if (layer.beta) {
+        const slope = this.activation.learned?.linkDerivative(layer.beta.values[0]) ?? 0;
+        layer.beta.gradient[0] += slope * flat[offset + rows * columns + rows];
+      }
+    });
+    const kappa = this.#kappa;
+    if (kappa) {
+      groupScalesBackward(etas, scales, scalesBar).forEach((etaBar, l) => {
+        const pair = [2 * l, 2 * l + 2] as const;
+        const { lip } = this.declaration;
+        concatenationFactorsBackward(
+          kappa.gradient.subarray(...pair),
+          kappa.values.subarray(...pair),
+          lip,
+          etaBar,
+        );
+      });
+    }
+  }
+
+  workspace(capacity: number, tangents: number): Workspace {
+    const batch = paddedLanes(this.#engine, capacity);
+    const lanes = batch * (1 + tangents);
+    const tensor = (rows: number, width: number) => this.#engine.tensor(rows * width);
+    return {
+      bank: tensor(this.#bankRows, lanes),
+      pre: tensor(this.#preRows, lanes),
+      output: tensor(this.dim, lanes),
+      bankBar: tensor(this.#bankRows, lanes),
+      preBar: tensor(this.#preRows, lanes),
+      outputBar: tensor(this.dim, lanes),
+      preBar2: tensor(this.#preRows, batch),
+    };
+  }
+
+  views(workspace: Workspace, batch: number, tangents: number): Views {
+    const lanes = batch * (1 + tangents);
+    const bank = matrix(workspace.bank, this.#bankRows, lanes);
+    const bankBar = matrix(workspace.bankBar, this.#bankRows, lanes);
+    return {
+      batch,
+      bank,
+      input: rowsOf(bank, 0, this.dim),
+      pre: matrix(workspace.pre, this.#preRows, lanes),
+      output: matrix(workspace.output, this.dim, lanes),
+      bankBar,
+      inputBar: rowsOf(bankBar, 0, this.dim),
+      preBar: matrix(workspace.preBar, this.#preRows, lanes),
+      outputBar: matrix(workspace.outputBar, this.dim, lanes),
+      preBar2: matrix(workspace.preBar2, this.#preRows, batch),
+    };
+  }
+
+  #parameterOf(layer: Layer): number {
+    return layer.beta && this.activation.learned ? this.activation.learned.link(layer.beta.values[0]) : 0;
+  }
+
+  /** views.output = jet of G at the jet in views.input. */
+  evaluate(views: Views): void {
+    const { bank, pre, batch } = views;
+    for (const layer of this.#layers) {
+      const input = rowsOf(bank, layer.firstInput, layer.columns);
+      const closing = layer.firstOutput === null;
+      const target = closing ? views.output : rowsOf(pre, layer.firstPre, layer.rows);
+      this.#engine.linear(target, layer.effective, input, layer.effectiveBias, batch);
+      if (layer.firstOutput !== null) {
+        const out = rowsOf(bank, layer.firstOutput, this.declaration.growth);
+        this.#engine.pointwise(this.activation, out, target, batch, this.#parameterOf(layer));
+      }
+    }
+  }
+
+  /**
+   * Cotangents of views.outputBar down to views.preBar and, in the value lanes, views.inputBar.
+   * Leaves the weights' gradients to `accumulate`.
+   */
+  backward(views: Views): void {
+    this.#sweep(views, views.outputBar, views.bankBar, views.preBar);
+  }
+
+  /**
+   * A second backward pass, for cotangents of the values alone (`valueBar`), on top of `backward`: adds to
+   * views.preBar, and leaves its own cotangent of the input in the value lanes of views.inputBar.
+   */
+  backwardValues(views: Views, valueBar: Matrix): void {
+    const values = lanesOf(views.preBar, 0, views.batch);
+    this.#sweep(views, valueBar, lanesOf(views.bankBar, 0, views.batch), views.preBar2);
+    this.#engine.combine(values, 1, values, 1, views.preBar2);
+  }
+
+  #sweep(views: Views, outputBar: Matrix, bankBar: Matrix, preBar: Matrix): void {
+    const engine = this.#engine;
+    for (const layer of [...this.#layers].reverse()) {
+      const closing = layer.firstOutput === null;
+      const bar = closing ? outputBar : rowsOf(preBar, layer.firstPre, layer.rows);
+      if (layer.firstOutput !== null) {
+        engine.pointwiseBackward(
+          this.activation,
+          bar,
+          rowsOf(bankBar, layer.firstOutput, this.declaration.growth),
+          rowsOf(views.pre, layer.firstPre, layer.rows),
+          views.batch,
+          this.#parameterOf(layer),
+          layer.parameterBar,
+        );
+      }
+      // Rows of the bank that a later layer has reached already are added to; the closing layer comes first.
+      const fresh = closing || this.declaration.kind === "multilayer";
+      engine.linearTransposed(rowsOf(bankBar, layer.firstInput, layer.columns), layer.effective, bar, !fresh);
+    }
+  }
+
+  /** Adds the weights' gradients of the passes since `evaluate`; `outputBar` is the sum of their cotangents. */
+  accumulate(views: Views, outputBar: Matrix): void {
+    for (const layer of this.#layers) {
+      const bar = layer.firstOutput === null ? outputBar : rowsOf(views.preBar, layer.firstPre, layer.rows);
+      this.#engine.outer(layer.effectiveBar, bar, rowsOf(views.bank, layer.firstInput, layer.columns));
+      this.#engine.rowSums(layer.biasBar, lanesOf(bar, 0, views.batch), null);
+    }
+  }
+
+  /**
+   * A certified upper bound on Lip(G): from the weights as the engine holds them (to its rounding), each
+   * bounded by `spectralNormBound`, and Lip([eta1 h, eta2 a]) <= |(eta1, eta2 Lip(act) |W|)| a layer.
+   */
+  lipschitzBound(): number {
+    const etas = this.#etas();
+    const slack = 1 + 4 * this.#engine.epsilon;
+    let bound = 1;
+    this.#layers.forEach((layer, l) => {
+      const { weight, rows, columns } = layer;
+      const norm = spectralNormBound(weight.values, rows, columns) * layer.factor * slack;
+      const slope = layer.firstOutput === null ? norm : norm * this.activation.lipschitz;
+      bound *= this.#kappa && l < etas.length ? Math.hypot(etas[l][0], etas[l][1] * slope) : slope;
+    });
+    return bound;
+  }
+}

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { bilinear, powerIteration, spectralNormBound } from "./spectral-norm.js";
+
+const matrices = fc
+  .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
+  .chain(([rows, columns]) =>
+    fc.record({
+      rows: fc.constant(rows),
+      columns: fc.constant(columns),
+      weight: fc.array(fc.double({ min: -3, max: 3, noNaN: true }), {
+        minLength: rows * columns,
+        maxLength: rows * columns,
+      }),
+    }),
+  );
+
+it("bounds the norm from above, and power iteration approaches it from below", () => {
+  fc.assert(
+    fc.property(matrices, ({ rows, columns, weight }) => {
+      const bound = spectralNormBound(weight, rows, columns);
+      const w = Float64Array.from(weight);
+      const u = Float64Array.from({ length: rows }, (_, i) => 1 + 0.1 * Math.sin(7 * i));
+      const v = new Float64Array(columns);
+      powerIteration(w, rows, columns, u, v, 20000);
+      const sigma = bilinear(w, u, v);
+      expect(sigma).toBeLessThanOrEqual(bound * (1 + 1e-14));
+      // Frobenius and spectral norm differ by at most the root of the rank.
+      const frobenius = Math.hypot(...weight);
+      expect(bound).toBeLessThanOrEqual(frobenius * (1 + 1e-12));
+      expect(bound * Math.sqrt(Math.min(rows, columns))).toBeGreaterThanOrEqual(frobenius * (1 - 1e-12));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+it("is exact on a matrix of known singular values", () => {
+  // diag(3, 2) between two rotations.
+  const [c, s] = [Math.cos(0.7), Math.sin(0.7)];
+  const [p, q] = [Math.cos(-1.9), Math.sin(-1.9)];
+  const weight = [
+    3 * c * p - 2 * s * q,
+    -3 * c * q - 2 * s * p,
+    3 * s * p + 2 * c * q,
+    -3 * s * q + 2 * c * p,
+  ];
+  expect(spectralNormBound(weight, 2, 2)).toBeCloseTo(3, 13);
+  expect(spectralNormBound(weight, 2, 2)).toBeGreaterThanOrEqual(3 - 1e-15);
+});

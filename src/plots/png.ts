@@ -1,0 +1,41 @@
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname } from "node:path";
+import { Resvg } from "@resvg/resvg-js";
+import { FlowError } from "../errors.js";
+import type { Picture } from "./picture.js";
+
+const { resolve } = createRequire(import.meta.url);
+// Fonts come with the package: a picture looks the same on a machine that has none.
+const fontFiles = ["DejaVuSans", "DejaVuSans-Bold"].map((font) =>
+  resolve(`dejavu-fonts-ttf/ttf/${font}.ttf`),
+);
+
+/** The picture as a PNG file's bytes, `scale` device pixels to each pixel of the SVG. */
+export function renderPng(picture: Picture, scale = 2): Uint8Array {
+  const font = { fontFiles, loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" };
+  return new Resvg(picture.svg, { font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
+}
+
+/**
+ * Writes `path.svg` and `path.png` (folders are made as needed) and returns the two names.
+ * Each file appears complete or not at all. Throws `output` where one cannot be written.
+ */
+export function writePicture(picture: Picture, path: string): string[] {
+  const contents = { svg: picture.svg, png: renderPng(picture) };
+  return Object.entries(contents).map(([extension, content]) => {
+    const file = `${path}.${extension}`;
+    const beside = `${file}.${process.pid}.tmp`;
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(beside, content);
+      renameSync(beside, file);
+    } catch (cause) {
+      if (existsSync(beside)) rmSync(beside);
+      throw new FlowError("output", `cannot write the figure ${file}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+    return file;
+  });
+}
