@@ -14,8 +14,10 @@ Import this module before a framework: it limits the threads, which frameworks r
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
+import sysconfig
 import time
 
 BATCH, TEST_SAMPLES, TARGET_EVERY, WARM_UP = 500, 10_000, 250, 20
@@ -38,6 +40,13 @@ def parse():
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC"):
         os.environ[name] = threads
     return options
+
+
+def can_compile(torch):
+    """Whether torch.compile can work here: PyTorch 2, a C++ compiler and Python's headers."""
+    compiler = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
+    header = os.path.join(sysconfig.get_path("include"), "Python.h")
+    return hasattr(torch, "compile") and compiler is not None and os.path.exists(header)
 
 
 def train(peer, options):

@@ -26,7 +26,7 @@ TOLERANCE = 1e-12 if OPTIONS.check else 1e-6
 
 
 class PolynomialExponential(torch.autograd.Function):
-    """(a x^3 + b x^2 + c x + d) e^(5x) for x <= 0; for x > 0 the limit `right` (value x or 1 or 0).
+    """(a x^3 + b x^2 + c x + d) e^(5x) for x <= 0; for x > 0 its value at 0, plus x at order 0.
 
     Its derivative is of the same kind: 5a, 5b + 3a, 5c + 2b, 5d + c.
     """
@@ -154,6 +154,7 @@ class ImplicitBackward(torch.autograd.Function):
         w = ctx.saved_tensors[0].detach().requires_grad_()
         with torch.enable_grad():
             value = DenseNetwork.apply_prepared(ctx.prepared, w)
+
         def transposed(u):
             return torch.autograd.grad(value, w, u, retain_graph=True)[0]
         return fixed_point(lambda u: gradient - transposed(u), gradient, 100), None

@@ -1,3 +1,5 @@
+import { check } from "../errors.js";
+
 /** An array of numbers that belongs to a model: learned, or carried along (such as a power iteration's vectors). */
 export interface Parameter {
   readonly name: string;
@@ -35,6 +37,19 @@ export class Parameters {
   #add(parameter: Parameter): Parameter {
     this.list.push(parameter);
     return parameter;
+  }
+
+  /** Copies values in by name; throws an `input` error naming the first that is missing, too many or misshapen. */
+  load(values: ReadonlyMap<string, ArrayLike<number>>, where: string): void {
+    for (const { name, values: own } of this.list) {
+      const given = values.get(name);
+      check(given !== undefined, "input", `${where} lacks the tensor '${name}'`);
+      check(given.length === own.length, "input", `${where}: '${name}' has ${given.length} numbers, not ${own.length}`);
+    }
+    const known = new Set(this.list.map((p) => p.name));
+    const foreign = [...values.keys()].find((name) => !known.has(name));
+    check(foreign === undefined, "input", `${where} holds '${foreign}', which the flow does not have`);
+    for (const p of this.list) p.values.set(values.get(p.name) as ArrayLike<number>);
   }
 
   seal(): void {

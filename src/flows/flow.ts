@@ -187,14 +187,14 @@ export class Flow {
     return matrix(this.#points[i], this.dim, paddedLanes(this.engine, count));
   }
 
-  /** The chain on the samples that `write` put there; everything stays on the engine. */
-  async forwardPass(count: number): Promise<{ z: Matrix; logDet: Matrix }> {
+  /** The first `length` bijections on the samples that `write` put there; everything stays on the engine. */
+  async forwardPass(count: number, length = this.bijections.length): Promise<{ z: Matrix; logDet: Matrix }> {
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
-    for (const [i, bijection] of this.bijections.entries()) {
-      await bijection.forward(this.point(i + 1, count), this.point(i, count), logDet);
+    for (let i = 0; i < length; i++) {
+      await this.bijections[i].forward(this.point(i + 1, count), this.point(i, count), logDet);
     }
-    return { z: this.point(this.bijections.length, count), logDet };
+    return { z: this.point(length, count), logDet };
   }
 
   async #inversePass(count: number): Promise<{ out: Matrix; logDet: Matrix }> {

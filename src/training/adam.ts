@@ -1,0 +1,46 @@
+/**
+ * Adam (Kingma and Ba 2015) with L2 regularisation added to the gradient, as PyTorch's `Adam(weight_decay)`:
+ *   g += l2 theta, m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
+ *   theta -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8),
+ * with t counted from the first step that changes the parameter (`learnFrom`).
+ */
+import type { Parameters } from "../engine/parameters.js";
+
+const BETA_1 = 0.9;
+const BETA_2 = 0.999;
+const EPSILON = 1e-8;
+
+export class Adam {
+  /** First and second moments, in the order of `parameters.values`. */
+  readonly first: Float64Array;
+  readonly second: Float64Array;
+  readonly #parameters: Parameters;
+  readonly #l2: number;
+
+  constructor(parameters: Parameters, l2: number) {
+    this.#parameters = parameters;
+    this.#l2 = l2;
+    this.first = new Float64Array(parameters.values.length);
+    this.second = new Float64Array(parameters.values.length);
+  }
+
+  /** One update of all parameters that are learned at this step (counted from 0), from their gradients. */
+  update(step: number, rate: number): void {
+    let offset = 0;
+    for (const { learned, learnFrom, values, gradient } of this.#parameters.list) {
+      if (!learned) continue;
+      const t = step - learnFrom + 1;
+      if (t > 0) {
+        const size = rate / (1 - BETA_1 ** t);
+        const correction = 1 / Math.sqrt(1 - BETA_2 ** t);
+        for (let i = 0, j = offset; i < values.length; i++, j++) {
+          const g = gradient[i] + this.#l2 * values[i];
+          this.first[j] += (1 - BETA_1) * (g - this.first[j]);
+          this.second[j] += (1 - BETA_2) * (g * g - this.second[j]);
+          values[i] -= (size * this.first[j]) / (Math.sqrt(this.second[j]) * correction + EPSILON);
+        }
+      }
+      offset += values.length;
+    }
+  }
+}

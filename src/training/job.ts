@@ -1,0 +1,40 @@
+/** A training run as plain data: what every rank needs to build the same model and draw the same batches. */
+import { type DataSource, tableSource, toySource } from "../data/source.js";
+import type { Communicator } from "../engine/communicator.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
+import type { FlowDeclaration } from "../flows/declaration.js";
+import { Flow } from "../flows/flow.js";
+import { Table } from "../table.js";
+import { Trainer, type TrainingOptions, type TrainingState } from "./trainer.js";
+
+interface PlainTable {
+  readonly rows: number;
+  readonly values: Float64Array;
+}
+
+export type DataJob =
+  | { kind: "toy"; name: string }
+  | { kind: "table"; name: string; columns: readonly string[]; train: PlainTable; test: PlainTable };
+
+export interface TrainingJob {
+  data: DataJob;
+  declaration: FlowDeclaration;
+  options: TrainingOptions;
+  /** Where to go on from; null for a fresh start. */
+  state: TrainingState | null;
+}
+
+export function dataSource(job: DataJob): DataSource {
+  if (job.kind === "toy") return toySource(job.name);
+  const table = ({ rows, values }: PlainTable) => new Table(rows, job.columns.length, values);
+  return tableSource(job.name, table(job.train), table(job.test), job.columns);
+}
+
+/** This rank's trainer, with an engine of its own. */
+export async function createTrainer(job: TrainingJob, communicator: Communicator): Promise<Trainer> {
+  const { seed } = job.options;
+  const flow = await Flow.create(job.declaration, { engine: await WasmEngine.create(), seed });
+  const trainer = new Trainer(flow, dataSource(job.data), job.options, communicator);
+  if (job.state) trainer.restore(job.state);
+  return trainer;
+}
