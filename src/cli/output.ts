@@ -1,0 +1,26 @@
+/** What every command shares: one JSON object on stdout with --json, sentences otherwise, and exit codes. */
+import { CommanderError } from "commander";
+import { FlowError } from "../errors.js";
+
+/** Prints the result of a command: the object as JSON, or else the lines. */
+export function report(json: boolean | undefined, result: object, lines: readonly string[]): void {
+  process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
+}
+
+/** A remark for people, on stderr. */
+export function remark(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+/** 0 done, 2 bad usage or input, 1 anything else. */
+export function exitCode(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (!(error instanceof FlowError)) return 1;
+  return error.code === "numerical" || error.code === "internal" ? 1 : 2;
+}
+
+/** Rows of two columns, aligned. */
+export function aligned(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}

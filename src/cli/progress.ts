@@ -1,0 +1,47 @@
+/** Progress of training on stderr: a bar on a terminal, a line now and then elsewhere. */
+import { Presets, SingleBar } from "cli-progress";
+
+const LINE_EVERY_MS = 5_000;
+
+export interface Progress {
+  update(step: number, loss: number): void;
+  end(): void;
+}
+
+export function progress(first: number, steps: number): Progress {
+  const began = performance.now();
+  let smoothed = Number.NaN;
+  const speed = (step: number) => (1000 * (step - first)) / (performance.now() - began);
+  const left = (step: number) => duration((steps - step) / Math.max(speed(step), 1e-9));
+  const smooth = (loss: number) => {
+    smoothed = Number.isNaN(smoothed) ? loss : 0.98 * smoothed + 0.02 * loss;
+    return smoothed.toFixed(3);
+  };
+  if (process.stderr.isTTY) {
+    const format = "{bar} {percentage}% | step {value}/{total} | loss {loss} nats | {speed} steps/s | {left} left";
+    const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 }, Presets.shades_classic);
+    bar.start(steps, first, { loss: "-", speed: "-", left: "-" });
+    return {
+      update: (step, loss) => bar.update(step, { loss: smooth(loss), speed: speed(step).toFixed(0), left: left(step) }),
+      end: () => bar.stop(),
+    };
+  }
+  let last = began;
+  return {
+    update(step, loss) {
+      const text = smooth(loss);
+      if (performance.now() - last < LINE_EVERY_MS && step < steps) return;
+      last = performance.now();
+      process.stderr.write(`step ${step}/${steps}  loss ${text} nats  ${speed(step).toFixed(0)} steps/s  ${left(step)} left\n`);
+    },
+    end: () => {},
+  };
+}
+
+/** Seconds as people say them: 42s, 3m05s, 2h10m. */
+export function duration(seconds: number): string {
+  const s = Math.round(seconds);
+  if (s < 60) return `${s}s`;
+  if (s < 3600) return `${Math.floor(s / 60)}m${String(s % 60).padStart(2, "0")}s`;
+  return `${Math.floor(s / 3600)}h${String(Math.floor((s % 3600) / 60)).padStart(2, "0")}m`;
+}

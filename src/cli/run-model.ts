@@ -1,0 +1,17 @@
+/** The model of a finished run, and the data it was trained on. */
+import { reloadData } from "../experiments/data.js";
+import type { DataSource } from "../data/source.js";
+import type { Flow } from "../flows/flow.js";
+import { loadFlow } from "../flows/model-files.js";
+import { dataSource } from "../training/job.js";
+import { Run } from "../training/run.js";
+
+export async function openModel(path: string): Promise<{ run: Run; flow: Flow }> {
+  const run = Run.open(path);
+  run.requireModel();
+  return { run, flow: await loadFlow(run.path) };
+}
+
+export function trainingSource(run: Run): DataSource {
+  return dataSource(reloadData(run.config.data, run.config.training.seed).job);
+}

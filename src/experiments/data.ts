@@ -1,0 +1,72 @@
+/** What `--data NAME|FILE` means: a toy density by name, or a table from a CSV or NPY file. */
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { basename, extname, resolve } from "node:path";
+import { readCsv } from "../data/csv.js";
+import { readNpy } from "../data/npy.js";
+import { splitRows } from "../data/split-rows.js";
+import { standardisation } from "../data/standardise.js";
+import { toyDensity } from "../data/toy/index.js";
+import { check } from "../errors.js";
+import { readFile } from "../flows/files.js";
+import type { Table } from "../table.js";
+import type { DataJob } from "../training/job.js";
+import type { DataConfig } from "../training/run.js";
+
+const TEST_FRACTION = 0.1;
+const MAX_COLUMNS = 16;
+
+/** Reads a CSV (also gzipped) or NPY file of numbers. */
+export function readTable(path: string, columns?: readonly string[]): { table: Table; names: string[] } {
+  if (extname(path) === ".npy") {
+    check(!columns, "usage", "--columns picks columns of CSV files; an NPY file has no names");
+    const table = readNpy(readFile(path), path);
+    return { table, names: Array.from({ length: table.columns }, (_, i) => `column ${i + 1}`) };
+  }
+  return readCsv(path, columns ? { columns } : {});
+}
+
+export interface ResolvedData {
+  config: DataConfig;
+  job: DataJob;
+  dim: number;
+  /** Of the training rows; toy densities are used as they are. */
+  standardisation?: { mean: number[]; deviation: number[] };
+}
+
+const looksLikeFile = (data: string) => /[./\\]/.test(data) || existsSync(data);
+
+/** Loads what --data names, for training with this seed (which decides the rows held out for testing). */
+export function resolveData(data: string, seed: number, columns?: readonly string[]): ResolvedData {
+  if (!looksLikeFile(data)) {
+    toyDensity(data);
+    check(!columns, "usage", "--columns picks columns of a file; a toy density has none to choose");
+    return { config: { kind: "toy", name: data }, job: { kind: "toy", name: data }, dim: 2 };
+  }
+  const { table, names } = readTable(data, columns);
+  check(table.columns <= MAX_COLUMNS, "input", `${data} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some with --columns`);
+  check(table.rows >= 10, "input", `${data} has ${table.rows} rows; at least 10 are needed to train and to test`);
+  const { train, test } = splitRows(table, TEST_FRACTION, seed);
+  const plain = ({ rows, values }: Table) => ({ rows, values });
+  return {
+    config: {
+      kind: "table",
+      path: resolve(data),
+      columns: names,
+      sha256: createHash("sha256").update(readFile(data)).digest("hex"),
+      testFraction: TEST_FRACTION,
+    },
+    job: { kind: "table", name: basename(data), columns: names, train: plain(train), test: plain(test) },
+    dim: table.columns,
+    standardisation: standardisation(train, names),
+  };
+}
+
+/** The data of a run again; throws if its file has changed since. */
+export function reloadData(config: DataConfig, seed: number): ResolvedData {
+  if (config.kind === "toy") return resolveData(config.name, seed);
+  const chosen = config.columns.every((name, i) => name === `column ${i + 1}`) ? undefined : config.columns;
+  const data = resolveData(config.path, seed, chosen);
+  check(data.config.kind === "table" && data.config.sha256 === config.sha256, "input", `${config.path} has changed since the run was started`);
+  return data;
+}

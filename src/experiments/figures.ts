@@ -1,0 +1,80 @@
+/** The pictures of a run: the density beside the data, and the loss curve. */
+import type { DataSource } from "../data/source.js";
+import type { Flow } from "../flows/flow.js";
+import { type CurveFigure, curveFigure, densityFigure, marginalsFigure, type Picture, smooth } from "../plots/index.js";
+import { Table } from "../table.js";
+import type { Metrics } from "../training/run.js";
+
+const RESOLUTION = 200;
+const POINTS = 5_000;
+
+/** Centres of the cells of a resolution x resolution grid over the extent, row-major, row 0 at ymin. */
+function grid([xmin, xmax, ymin, ymax]: readonly [number, number, number, number]): Table {
+  const table = new Table(RESOLUTION * RESOLUTION, 2);
+  for (let row = 0, i = 0; row < RESOLUTION; row++) {
+    for (let column = 0; column < RESOLUTION; column++) {
+      table.values[i++] = xmin + ((column + 0.5) / RESOLUTION) * (xmax - xmin);
+      table.values[i++] = ymin + ((row + 0.5) / RESOLUTION) * (ymax - ymin);
+    }
+  }
+  return table;
+}
+
+/** Data, truth (where known), learned density and samples side by side; a scatter matrix for other dimensions. */
+export async function densityPicture(flow: Flow, source: DataSource, seed: number, caption: string): Promise<Picture> {
+  const data = source.test(seed, POINTS);
+  const samples = await flow.sample(Math.min(POINTS, Math.max(data.rows, 1000)), { seed });
+  const { density } = source;
+  if (!density) return marginalsFigure({ names: source.columns, data, samples, title: source.name, caption });
+  const { extent } = density;
+  const points = grid(extent);
+  const truth = Float64Array.from({ length: points.rows }, (_, i) => Math.exp(density.logDensity(points.at(i, 0), points.at(i, 1))));
+  const learned = (await flow.logProb(points)).map(Math.exp);
+  return densityFigure({
+    title: source.name,
+    caption,
+    extent,
+    panels: [
+      { title: "data", points: data },
+      { title: "true density", density: { values: truth, resolution: RESOLUTION } },
+      { title: "learned density", density: { values: learned, resolution: RESOLUTION } },
+      { title: "samples of the model", points: samples },
+    ],
+  });
+}
+
+/** Training and test loss over the steps, with the entropy as the floor where it is known. */
+export function lossPicture(metrics: readonly Metrics[], entropy: number | null, title: string): Picture {
+  const x = metrics.map((m) => m.step);
+  const y = metrics.map((m) => m.loss);
+  const tests = metrics.filter((m) => m.testLoss !== undefined);
+  const series: CurveFigure["series"] = [
+    { name: "training", x, y, style: "faint" },
+    { name: "training", ...smooth({ x, y }) },
+    ...(tests.length > 0
+      ? [{ name: "test", x: tests.map((m) => m.step), y: tests.map((m) => m.testLoss ?? Number.NaN), style: "dots" as const }]
+      : []),
+  ];
+  const rules = entropy === null ? [] : [{ y: entropy, label: `entropy of the data ${entropy.toFixed(3)}` }];
+  return curveFigure({ title, xLabel: "step", yLabel: "loss (nats)", series, rules });
+}
+
+/** Samples alone: dots in the plane for two columns, histograms and a scatter matrix otherwise. */
+export function samplesPicture(samples: Table, names: readonly string[], title: string): Picture {
+  if (samples.columns !== 2) return marginalsFigure({ names, data: samples, samples, title });
+  const [x, y] = [0, 1].map((column) => samples.column(column).sort());
+  const span = (sorted: Float64Array) => {
+    const low = sorted[Math.floor(0.001 * (sorted.length - 1))];
+    const high = sorted[Math.ceil(0.999 * (sorted.length - 1))];
+    const margin = 0.05 * (high - low) || 1;
+    return [low - margin, high + margin] as const;
+  };
+  const [xLabel, yLabel] = names;
+  return densityFigure({
+    title,
+    extent: [...span(x), ...span(y)],
+    xLabel,
+    yLabel,
+    panels: [{ title: "samples", points: samples }],
+  });
+}
