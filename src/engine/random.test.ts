@@ -5,7 +5,12 @@ describe("Philox4x32-10", () => {
   // kat_vectors of Random123, the authors' own library.
   it.each([
     ["zeros", [0, 0, 0, 0], [0, 0], [0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8]],
-    ["ones", Array(4).fill(0xffffffff), Array(2).fill(0xffffffff), [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd]],
+    [
+      "ones",
+      Array(4).fill(0xffffffff),
+      Array(2).fill(0xffffffff),
+      [0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd],
+    ],
     [
       "the digits of pi",
       [0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344],

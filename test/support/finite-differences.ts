@@ -4,7 +4,10 @@ import { expectClose } from "./close.js";
 const STEP = 1e-5;
 
 /** The gradient of `f`, which depends on `values`, by central differences: one number after the other. */
-export async function numericalGradient(f: () => Promise<number>, values: Float64Array): Promise<Float64Array> {
+export async function numericalGradient(
+  f: () => Promise<number>,
+  values: Float64Array,
+): Promise<Float64Array> {
   const gradient = new Float64Array(values.length);
   for (let i = 0; i < values.length; i++) {
     const here = values[i];

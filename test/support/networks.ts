@@ -34,7 +34,7 @@ export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
   );
   parameters.seal();
   for (const { name, values } of parameters.list) {
-    if (name.includes("weight")) values.forEach((w, i) => (values[i] = weightScale * w));
+    if (name.includes("weight")) values.set(values.map((w) => weightScale * w));
   }
   network.iterate(500);
   return { network, parameters };
