@@ -19,7 +19,11 @@ export interface TrainingBenchmark {
   peakMemoryMB: number;
 }
 
-export async function benchTraining(name: string, threads: number, steps: number): Promise<TrainingBenchmark> {
+export async function benchTraining(
+  name: string,
+  threads: number,
+  steps: number,
+): Promise<TrainingBenchmark> {
   const { flow, training } = preset(name);
   const times: number[] = [];
   let evaluations = 0;

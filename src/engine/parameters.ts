@@ -44,7 +44,11 @@ export class Parameters {
     for (const { name, values: own } of this.list) {
       const given = values.get(name);
       check(given !== undefined, "input", `${where} lacks the tensor '${name}'`);
-      check(given.length === own.length, "input", `${where}: '${name}' has ${given.length} numbers, not ${own.length}`);
+      check(
+        given.length === own.length,
+        "input",
+        `${where}: '${name}' has ${given.length} numbers, not ${own.length}`,
+      );
     }
     const known = new Set(this.list.map((p) => p.name));
     const foreign = [...values.keys()].find((name) => !known.has(name));

@@ -44,8 +44,16 @@ export function resolveData(data: string, seed: number, columns?: readonly strin
     return { config: { kind: "toy", name: data }, job: { kind: "toy", name: data }, dim: 2 };
   }
   const { table, names } = readTable(data, columns);
-  check(table.columns <= MAX_COLUMNS, "input", `${data} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some with --columns`);
-  check(table.rows >= 10, "input", `${data} has ${table.rows} rows; at least 10 are needed to train and to test`);
+  check(
+    table.columns <= MAX_COLUMNS,
+    "input",
+    `${data} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some with --columns`,
+  );
+  check(
+    table.rows >= 10,
+    "input",
+    `${data} has ${table.rows} rows; at least 10 are needed to train and to test`,
+  );
   const { train, test } = splitRows(table, TEST_FRACTION, seed);
   const plain = ({ rows, values }: Table) => ({ rows, values });
   return {
@@ -67,6 +75,10 @@ export function reloadData(config: DataConfig, seed: number): ResolvedData {
   if (config.kind === "toy") return resolveData(config.name, seed);
   const chosen = config.columns.every((name, i) => name === `column ${i + 1}`) ? undefined : config.columns;
   const data = resolveData(config.path, seed, chosen);
-  check(data.config.kind === "table" && data.config.sha256 === config.sha256, "input", `${config.path} has changed since the run was started`);
+  check(
+    data.config.kind === "table" && data.config.sha256 === config.sha256,
+    "input",
+    `${config.path} has changed since the run was started`,
+  );
   return data;
 }

@@ -1,7 +1,14 @@
 /** The pictures of a run: the density beside the data, and the loss curve. */
 import type { DataSource } from "../data/source.js";
 import type { Flow } from "../flows/flow.js";
-import { type CurveFigure, curveFigure, densityFigure, marginalsFigure, type Picture, smooth } from "../plots/index.js";
+import {
+  type CurveFigure,
+  curveFigure,
+  densityFigure,
+  marginalsFigure,
+  type Picture,
+  smooth,
+} from "../plots/index.js";
 import { Table } from "../table.js";
 import type { Metrics } from "../training/run.js";
 
@@ -21,14 +28,21 @@ function grid([xmin, xmax, ymin, ymax]: readonly [number, number, number, number
 }
 
 /** Data, truth (where known), learned density and samples side by side; a scatter matrix for other dimensions. */
-export async function densityPicture(flow: Flow, source: DataSource, seed: number, caption: string): Promise<Picture> {
+export async function densityPicture(
+  flow: Flow,
+  source: DataSource,
+  seed: number,
+  caption: string,
+): Promise<Picture> {
   const data = source.test(seed, POINTS);
   const samples = await flow.sample(Math.min(POINTS, Math.max(data.rows, 1000)), { seed });
   const { density } = source;
   if (!density) return marginalsFigure({ names: source.columns, data, samples, title: source.name, caption });
   const { extent } = density;
   const points = grid(extent);
-  const truth = Float64Array.from({ length: points.rows }, (_, i) => Math.exp(density.logDensity(points.at(i, 0), points.at(i, 1))));
+  const truth = Float64Array.from({ length: points.rows }, (_, i) =>
+    Math.exp(density.logDensity(points.at(i, 0), points.at(i, 1))),
+  );
   const learned = (await flow.logProb(points)).map(Math.exp);
   return densityFigure({
     title: source.name,
@@ -52,7 +66,14 @@ export function lossPicture(metrics: readonly Metrics[], entropy: number | null,
     { name: "training", x, y, style: "faint" },
     { name: "training", ...smooth({ x, y }) },
     ...(tests.length > 0
-      ? [{ name: "test", x: tests.map((m) => m.step), y: tests.map((m) => m.testLoss ?? Number.NaN), style: "dots" as const }]
+      ? [
+          {
+            name: "test",
+            x: tests.map((m) => m.step),
+            y: tests.map((m) => m.testLoss ?? Number.NaN),
+            style: "dots" as const,
+          },
+        ]
       : []),
   ];
   const rules = entropy === null ? [] : [{ y: entropy, label: `entropy of the data ${entropy.toFixed(3)}` }];

@@ -13,7 +13,15 @@ export interface Preset {
 
 /** 2-D density modelling: 10 blocks, dense concatenation of depth 3 and growth 16, Adam 1e-3, L2 1e-5, batch 500. */
 const planar = {
-  flow: { blocks: 10, depth: 3, growth: 16, coeff: 0.9, lip: 0.98, powerIterations: 5, learnConcatenationFrom: 25_000 },
+  flow: {
+    blocks: 10,
+    depth: 3,
+    growth: 16,
+    coeff: 0.9,
+    lip: 0.98,
+    powerIterations: 5,
+    learnConcatenationFrom: 25_000,
+  },
   training: { batch: 500, learningRate: 1e-3, l2: 1e-5 },
   fullSteps: 50_000,
 } as const;
@@ -38,6 +46,10 @@ export const testSamples = 10_000;
 
 export function preset(name: string): Preset {
   const found = Object.hasOwn(presets, name) ? presets[name] : undefined;
-  if (!found) throw new FlowError("usage", `unknown preset '${name}'; choose one of ${Object.keys(presets).join(", ")}`);
+  if (!found)
+    throw new FlowError(
+      "usage",
+      `unknown preset '${name}'; choose one of ${Object.keys(presets).join(", ")}`,
+    );
   return found;
 }

@@ -42,24 +42,37 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
   const deviation = flow.declaration.standardisation?.deviation ?? [];
   const there = await flow.forward(data);
   const roundTripData = largestDifference((await flow.inverse(there.z)).x, data, deviation);
-  const roundTripLatent = largestDifference((await flow.forward((await flow.inverse(latents)).x)).z, latents, []);
+  const roundTripLatent = largestDifference(
+    (await flow.forward((await flow.inverse(latents)).x)).z,
+    latents,
+    [],
+  );
   const logDetSamples = Math.min(data.rows, Math.ceil(JACOBIAN_BUDGET / flow.dim));
   const numerical = await numericalLogDet(flow, data.slice(0, logDetSamples));
-  const logDetError = numerical.reduce((most, value, i) => larger(most, Math.abs(value - there.logDet[i])), 0);
+  const logDetError = numerical.reduce(
+    (most, value, i) => larger(most, Math.abs(value - there.logDet[i])),
+    0,
+  );
   const unconverged = flow.blocks.reduce((sum, { block }) => sum + block.counts.unconverged, 0);
   const roundTrip = larger(roundTripData, roundTripLatent);
 
   const failures: string[] = [];
   for (const { block, kind, lipschitzBound } of blocks) {
     if (lipschitzBound < LIMITS.lipschitz) continue;
-    failures.push(`block ${block} (${kind}) is not certified: the bound on its network's Lipschitz constant is ${lipschitzBound.toFixed(6)}, not below 1`);
+    failures.push(
+      `block ${block} (${kind}) is not certified: the bound on its network's Lipschitz constant is ${lipschitzBound.toFixed(6)}, not below 1`,
+    );
   }
   if (!(roundTrip < LIMITS.roundTrip)) {
     const way = roundTripData === roundTrip ? "x to z and back" : "z to x and back";
-    failures.push(`the round trip from ${way} is off by ${roundTrip.toExponential(2)}, not below ${LIMITS.roundTrip}`);
+    failures.push(
+      `the round trip from ${way} is off by ${roundTrip.toExponential(2)}, not below ${LIMITS.roundTrip}`,
+    );
   }
   if (!(logDetError < LIMITS.logDet)) {
-    failures.push(`the log-determinant is off by ${logDetError.toExponential(2)} nats, not below ${LIMITS.logDet}`);
+    failures.push(
+      `the log-determinant is off by ${logDetError.toExponential(2)} nats, not below ${LIMITS.logDet}`,
+    );
   }
   if (unconverged > 0) failures.push(`${unconverged} solves missed their tolerance`);
   return {
@@ -79,7 +92,10 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
 const larger = (a: number, b: number) => (a >= b || Number.isNaN(a) ? a : b);
 
 function largestDifference(a: Table, b: Table, deviation: readonly number[]): number {
-  return a.values.reduce((most, x, i) => larger(most, Math.abs(x - b.values[i]) / (deviation[i % a.columns] ?? 1)), 0);
+  return a.values.reduce(
+    (most, x, i) => larger(most, Math.abs(x - b.values[i]) / (deviation[i % a.columns] ?? 1)),
+    0,
+  );
 }
 
 /** log|det| of the Jacobian of the forward map, by central differences on the reference engine. */
@@ -88,7 +104,10 @@ async function numericalLogDet(flow: Flow, x: Table): Promise<number[]> {
   const exact = await Flow.create(flow.declaration, { engine: new ReferenceEngine() });
   exact.parameters.load(new Map(flow.parameters.list.map((p) => [p.name, p.values])), "the flow");
   exact.prepare();
-  const steps = Float64Array.from({ length: dim }, (_, j) => STEP * (flow.declaration.standardisation?.deviation[j] ?? 1));
+  const steps = Float64Array.from(
+    { length: dim },
+    (_, j) => STEP * (flow.declaration.standardisation?.deviation[j] ?? 1),
+  );
   const probes = new Table(x.rows * dim * 2, dim);
   for (let i = 0, row = 0; i < x.rows; i++) {
     for (let j = 0; j < dim; j++) {
@@ -104,7 +123,8 @@ async function numericalLogDet(flow: Flow, x: Table): Promise<number[]> {
     const jacobian = new Float64Array(dim * dim);
     for (let j = 0; j < dim; j++) {
       const row = (i * dim + j) * 2;
-      for (let k = 0; k < dim; k++) jacobian[k * dim + j] = (z.at(row, k) - z.at(row + 1, k)) / (2 * steps[j]);
+      for (let k = 0; k < dim; k++)
+        jacobian[k * dim + j] = (z.at(row, k) - z.at(row + 1, k)) / (2 * steps[j]);
     }
     return factorise(jacobian).logDet;
   });

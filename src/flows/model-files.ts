@@ -13,12 +13,18 @@ const WEIGHTS = "model.safetensors";
 /** Writes `flow.json` and `model.safetensors` into a folder, which is made if need be. */
 export function saveFlow(flow: Flow, folder: string): void {
   const tensors = new Map(flow.parameters.list.map(({ name, shape, values }) => [name, { shape, values }]));
-  writeFileAtomically(join(folder, WEIGHTS), encodeSafetensors({ tensors, metadata: { format: "monotone-flows" } }));
+  writeFileAtomically(
+    join(folder, WEIGHTS),
+    encodeSafetensors({ tensors, metadata: { format: "monotone-flows" } }),
+  );
   writeFileAtomically(join(folder, DECLARATION), `${JSON.stringify(flow.declaration, null, 2)}\n`);
 }
 
 /** Reads a flow that `saveFlow` has written; throws an `input` error that names the file at fault. */
-export async function loadFlow(folder: string, options: { engine?: Engine; capacity?: number } = {}): Promise<Flow> {
+export async function loadFlow(
+  folder: string,
+  options: { engine?: Engine; capacity?: number } = {},
+): Promise<Flow> {
   const path = join(folder, DECLARATION);
   const declaration = parseDeclaration(parseJson(readFile(path), path), path);
   const file = join(folder, WEIGHTS);

@@ -51,11 +51,23 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Tensors {
   let end = 0;
   for (const [name, entry] of Object.entries(entries)) {
     const { dtype, shape, data_offsets: offsets } = entry ?? {};
-    check(dtype === "F64" || dtype === "F32", "input", `${file}: tensor '${name}' has type ${dtype}, only F32 and F64 are read`);
+    check(
+      dtype === "F64" || dtype === "F32",
+      "input",
+      `${file}: tensor '${name}' has type ${dtype}, only F32 and F64 are read`,
+    );
     const width = dtype === "F64" ? 8 : 4;
     const count = Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : Number.NaN;
-    check(Array.isArray(offsets) && offsets[1] - offsets[0] === count * width, "input", `${file}: tensor '${name}' has a wrong size`);
-    check(8 + length + offsets[1] <= bytes.length, "input", `${file} is cut short: tensor '${name}' ends beyond it`);
+    check(
+      Array.isArray(offsets) && offsets[1] - offsets[0] === count * width,
+      "input",
+      `${file}: tensor '${name}' has a wrong size`,
+    );
+    check(
+      8 + length + offsets[1] <= bytes.length,
+      "input",
+      `${file} is cut short: tensor '${name}' ends beyond it`,
+    );
     end = Math.max(end, offsets[1]);
     const at = 8 + length + offsets[0];
     const values = Float64Array.from({ length: count }, (_, i) =>

@@ -220,10 +220,12 @@ export class Network {
   prepare(): void {
     const scales = groupScales(this.#etas());
     const flat = this.#flat;
+    const { coeff } = this.declaration;
     this.#layers.forEach((layer, l) => {
       const { rows, columns, weight, bias, offset } = layer;
       layer.sigma = bilinear(weight.values, layer.left.values, layer.right.values);
-      layer.factor = Math.min(1, this.declaration.coeff / layer.sigma);
+      // Vectors that are out of date can even make sigma negative: no limit binds then.
+      layer.factor = layer.sigma > coeff ? coeff / layer.sigma : 1;
       for (let c = 0; c < columns; c++) {
         const scale = layer.factor * (this.#kappa ? scales[l][this.#group(layer, c)] : 1);
         for (let i = c; i < rows * columns; i += columns) flat[offset + i] = scale * weight.values[i];

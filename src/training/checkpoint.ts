@@ -46,7 +46,11 @@ export function loadCheckpoint(folder: string): TrainingState | null {
   const { tensors, metadata } = decodeSafetensors(readFile(file), file);
   const [first, second] = MOMENTS.map((name) => tensors.get(name)?.values);
   const step = Number(metadata.step);
-  check(first !== undefined && second !== undefined && Number.isInteger(step), "input", `${file} is not a checkpoint`);
+  check(
+    first !== undefined && second !== undefined && Number.isInteger(step),
+    "input",
+    `${file} is not a checkpoint`,
+  );
   const parameters = new Map<string, Float64Array>();
   for (const [name, { values }] of tensors) {
     if (name.startsWith(PARAMETER)) parameters.set(name.slice(PARAMETER.length), values);

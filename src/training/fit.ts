@@ -31,7 +31,8 @@ export async function fit(
   options: FitOptions = {},
 ): Promise<number> {
   const { steps = 1000, batch = 500, seed = 0, learningRate = 1e-3, l2 = 1e-5, onStep } = options;
-  const source = "fill" in data && !(data instanceof Table) ? (data as DataSource) : rowsSource(Table.from(data as Table));
+  const source =
+    "fill" in data && !(data instanceof Table) ? (data as DataSource) : rowsSource(Table.from(data as Table));
   const trainer = new Trainer(flow, source, { steps, batch, seed, learningRate, l2 }, alone);
   const tail: number[] = [];
   while (trainer.step < steps) {

@@ -18,7 +18,12 @@ export interface Ranks {
 /** `length` is the most numbers that a step sums. */
 export function startRanks(job: TrainingJob, threads: number, length: number): Ranks {
   if (threads === 1) {
-    return { communicator: alone, failure: new Promise(() => {}), join: async () => {}, kill: async () => {} };
+    return {
+      communicator: alone,
+      failure: new Promise(() => {}),
+      join: async () => {},
+      kill: async () => {},
+    };
   }
   const shared = sharedRanks(threads, length);
   const communicator = new ThreadCommunicator(shared, 0);

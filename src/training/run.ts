@@ -74,7 +74,11 @@ export class Run {
   static create(path: string, config: RunConfig): Run {
     try {
       mkdirSync(path, { recursive: true });
-      check(readdirSync(path).length === 0, "usage", `${path} is not empty; choose another --out, or go on with --resume ${path}`);
+      check(
+        readdirSync(path).length === 0,
+        "usage",
+        `${path} is not empty; choose another --out, or go on with --resume ${path}`,
+      );
     } catch (cause) {
       if (cause instanceof FlowError) throw cause;
       throw new FlowError("output", `cannot make the run directory ${path}: ${reason(cause)}`, { cause });
@@ -88,7 +92,11 @@ export class Run {
   static open(path: string): Run {
     check(existsSync(path) && statSync(path).isDirectory(), "run", `there is no run directory ${path}`);
     const file = join(path, "config.json");
-    check(existsSync(file), "run", `${path} is not a run directory, or its first writing was cut short: it has no config.json`);
+    check(
+      existsSync(file),
+      "run",
+      `${path} is not a run directory, or its first writing was cut short: it has no config.json`,
+    );
     const raw = parseJson(readFile(file, "run"), file);
     const format = (raw as { format?: unknown } | null)?.format;
     check(
@@ -119,7 +127,11 @@ export class Run {
 
   /** Throws unless the run has a model. */
   requireModel(): void {
-    check(this.finished, "run", `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`);
+    check(
+      this.finished,
+      "run",
+      `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`,
+    );
   }
 
   metrics(): Metrics[] {
@@ -139,7 +151,9 @@ export class Run {
     try {
       appendFileSync(this.file("metrics.jsonl"), `${JSON.stringify(metrics)}\n`);
     } catch (cause) {
-      throw new FlowError("output", `cannot write ${this.file("metrics.jsonl")}: ${reason(cause)}`, { cause });
+      throw new FlowError("output", `cannot write ${this.file("metrics.jsonl")}: ${reason(cause)}`, {
+        cause,
+      });
     }
   }
 

@@ -7,7 +7,10 @@ import type { StepResult, Trainer } from "./trainer.js";
 
 export interface TrainingHooks {
   /** After every step. Return true to stop after the next one (which all ranks then know to be the last). */
-  onStep?(trainer: Trainer, result: StepResult): Promise<boolean | undefined | void> | boolean | undefined | void;
+  onStep?(
+    trainer: Trainer,
+    result: StepResult,
+  ): Promise<boolean | undefined | void> | boolean | undefined | void;
 }
 
 /** How long steps may follow each other before timers, signals and messages get their turn. */
@@ -44,7 +47,9 @@ export async function train(
   } catch (error) {
     await ranks.kill();
     // Of a dead worker, only the others' waiting is heard here; what killed it says more.
-    throw (error as FlowError).message === "another rank has failed" ? await ranks.failure.catch((e) => e) : error;
+    throw (error as FlowError).message === "another rank has failed"
+      ? await ranks.failure.catch((e) => e)
+      : error;
   }
   return { trainer, stopped };
 }

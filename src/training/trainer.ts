@@ -1,7 +1,7 @@
 /** Maximum likelihood, one step at a time: every rank runs a Trainer on its shard of each batch. */
 import { Actnorm } from "../bijections/actnorm.js";
-import { type Communicator, shard } from "../engine/communicator.js";
 import type { DataSource } from "../data/source.js";
+import { type Communicator, shard } from "../engine/communicator.js";
 import { FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import { Adam } from "./adam.js";
@@ -183,12 +183,18 @@ export class Trainer {
     const where = (block: number) => `block ${block + 1} (${this.flow.bijections[block].kind})`;
     if (!Number.isFinite(loss)) {
       const block = this.#blame.findIndex((count) => count > 0);
-      throw new FlowError("numerical", `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`);
+      throw new FlowError(
+        "numerical",
+        `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`,
+      );
     }
     if (gradient.every(Number.isFinite)) return;
     const name = list.find((p) => !p.gradient.every(Number.isFinite))?.name ?? "";
     const block = Number(name.split(".")[1] ?? 0);
-    throw new FlowError("numerical", `a gradient is no longer finite at step ${this.step + 1}, in ${where(block)}`);
+    throw new FlowError(
+      "numerical",
+      `a gradient is no longer finite at step ${this.step + 1}, in ${where(block)}`,
+    );
   }
 
   state(): TrainingState {
