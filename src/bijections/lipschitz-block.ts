@@ -117,8 +117,6 @@ export abstract class LipschitzBlock implements Bijection {
   /** Ends a backward pass: G's parameters also receive the gradient of valueBar^T G(w). */
   protected finish(views: Views, valueBar: Matrix): void {
     this.network.backwardValues(views, valueBar);
-    const values = lanesOf(views.outputBar, 0, views.batch);
-    this.engine.combine(values, 1, valueBar);
-    this.network.accumulate(views, views.outputBar);
+    this.network.accumulate(views);
   }
 }

@@ -13,9 +13,16 @@ export function benchCommand(program: Command): void {
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--steps <n>", "steps to measure", "200")
     .option("--json", "print one JSON object on stdout")
-    .addHelpText("after", "\nExamples:\n  $ monotone-flows bench training\n  $ monotone-flows bench training --threads 1 --json")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ monotone-flows bench training\n  $ monotone-flows bench training --threads 1 --json",
+    )
     .action(async (options: { preset: string; threads?: string; steps: string; json?: boolean }) => {
-      const result = await benchTraining(options.preset, threadCount(options.threads), integer("--steps", options.steps, 1));
+      const result = await benchTraining(
+        options.preset,
+        threadCount(options.threads),
+        integer("--steps", options.steps, 1),
+      );
       report(options.json, { ...result, peers: [] }, [
         `${result.preset}, ${result.threads} ${result.threads === 1 ? "thread" : "threads"}: ${result.msPerStep.toFixed(2)} ms a step ` +
           `(median of ${result.steps}; ${result.fastest.toFixed(2)} to ${result.slowest.toFixed(2)})`,

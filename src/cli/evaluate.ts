@@ -1,9 +1,9 @@
 import type { Command } from "commander";
+import { toySource } from "../data/source.js";
+import { toyDensities } from "../data/toy/index.js";
+import { check } from "../errors.js";
 import { readTable } from "../experiments/data.js";
 import { testSamples } from "../experiments/presets.js";
-import { toyDensities } from "../data/toy/index.js";
-import { toySource } from "../data/source.js";
-import { check } from "../errors.js";
 import { evaluate } from "../training/evaluate.js";
 import type { Run } from "../training/run.js";
 import { aligned, report } from "./output.js";
@@ -12,8 +12,13 @@ import { openModel, trainingSource } from "./run-model.js";
 export function evaluateCommand(program: Command): void {
   program
     .command("evaluate <run>")
-    .description("test loss of a run's model in nats, with the entropy of the data and the gap to it where known")
-    .option("--data <name|file>", "a toy density or a file to evaluate on (default: the test data of the run)")
+    .description(
+      "test loss of a run's model in nats, with the entropy of the data and the gap to it where known",
+    )
+    .option(
+      "--data <name|file>",
+      "a toy density or a file to evaluate on (default: the test data of the run)",
+    )
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
@@ -79,5 +84,7 @@ function testData(run: Run, data: string | undefined, columns: string | undefine
 export function runColumns(run: Run, columns: string | undefined): string[] | undefined {
   if (columns !== undefined) return columns.split(",").map((c) => c.trim());
   const { data } = run.config;
-  return data.kind === "table" && data.columns.some((name, i) => name !== `column ${i + 1}`) ? data.columns : undefined;
+  return data.kind === "table" && data.columns.some((name, i) => name !== `column ${i + 1}`)
+    ? data.columns
+    : undefined;
 }

@@ -20,9 +20,13 @@ const program = new Command("monotone-flows")
   .version(version)
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "monotone-flows: ")) })
   .exitOverride()
-  .addHelpText("after", "\nStart with:\n  $ monotone-flows train\n\nEvery command has its own --help, with examples.");
+  .addHelpText(
+    "after",
+    "\nStart with:\n  $ monotone-flows train\n\nEvery command has its own --help, with examples.",
+  );
 
-for (const add of [trainCommand, evaluateCommand, sampleCommand, scoreCommand, verifyCommand, benchCommand]) add(program);
+for (const add of [trainCommand, evaluateCommand, sampleCommand, scoreCommand, verifyCommand, benchCommand])
+  add(program);
 
 // A reader of our output that goes away, such as head, is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -35,6 +39,8 @@ try {
   process.exitCode = exitCode(error);
   if (error instanceof FlowError) process.stderr.write(`monotone-flows: ${error.message}\n`);
   else if (process.exitCode !== 0 && !(error instanceof Error && error.name === "CommanderError")) {
-    process.stderr.write(`monotone-flows: internal fault: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
+    process.stderr.write(
+      `monotone-flows: internal fault: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`,
+    );
   }
 }

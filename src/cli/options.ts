@@ -12,7 +12,11 @@ export function integer(option: string, text: string, least: number): number {
 
 export function positive(option: string, text: string): number {
   const value = Number(text);
-  check(text.trim() !== "" && Number.isFinite(value) && value > 0, "usage", `${option} must be a positive number, not '${text}'`);
+  check(
+    text.trim() !== "" && Number.isFinite(value) && value > 0,
+    "usage",
+    `${option} must be a positive number, not '${text}'`,
+  );
   return value;
 }
 

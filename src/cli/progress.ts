@@ -18,11 +18,16 @@ export function progress(first: number, steps: number): Progress {
     return smoothed.toFixed(3);
   };
   if (process.stderr.isTTY) {
-    const format = "{bar} {percentage}% | step {value}/{total} | loss {loss} nats | {speed} steps/s | {left} left";
-    const bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 }, Presets.shades_classic);
+    const format =
+      "{bar} {percentage}% | step {value}/{total} | loss {loss} nats | {speed} steps/s | {left} left";
+    const bar = new SingleBar(
+      { format, stream: process.stderr, hideCursor: true, barsize: 24 },
+      Presets.shades_classic,
+    );
     bar.start(steps, first, { loss: "-", speed: "-", left: "-" });
     return {
-      update: (step, loss) => bar.update(step, { loss: smooth(loss), speed: speed(step).toFixed(0), left: left(step) }),
+      update: (step, loss) =>
+        bar.update(step, { loss: smooth(loss), speed: speed(step).toFixed(0), left: left(step) }),
       end: () => bar.stop(),
     };
   }
@@ -32,7 +37,9 @@ export function progress(first: number, steps: number): Progress {
       const text = smooth(loss);
       if (performance.now() - last < LINE_EVERY_MS && step < steps) return;
       last = performance.now();
-      process.stderr.write(`step ${step}/${steps}  loss ${text} nats  ${speed(step).toFixed(0)} steps/s  ${left(step)} left\n`);
+      process.stderr.write(
+        `step ${step}/${steps}  loss ${text} nats  ${speed(step).toFixed(0)} steps/s  ${left(step)} left\n`,
+      );
     },
     end: () => {},
   };

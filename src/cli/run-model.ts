@@ -1,6 +1,7 @@
 /** The model of a finished run, and the data it was trained on. */
-import { reloadData } from "../experiments/data.js";
+
 import type { DataSource } from "../data/source.js";
+import { reloadData } from "../experiments/data.js";
 import type { Flow } from "../flows/flow.js";
 import { loadFlow } from "../flows/model-files.js";
 import { dataSource } from "../training/job.js";

@@ -47,7 +47,10 @@ Examples:
       else {
         const { samplesPicture } = await import("../experiments/figures.js");
         const { renderPng } = await import("../plots/index.js");
-        writeFileAtomically(out, renderPng(samplesPicture(samples, names, `${count} samples of ${run.path}`)));
+        writeFileAtomically(
+          out,
+          renderPng(samplesPicture(samples, names, `${count} samples of ${run.path}`)),
+        );
       }
       if (json) process.stdout.write(`${JSON.stringify({ run: run.path, n: count, out })}\n`);
       else remark(`${count} samples in ${out}`);

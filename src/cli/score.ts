@@ -2,8 +2,8 @@ import { extname } from "node:path";
 import type { Command } from "commander";
 import { formatCsv } from "../data/csv.js";
 import { writeNpy } from "../data/npy.js";
-import { readTable } from "../experiments/data.js";
 import { check } from "../errors.js";
+import { readTable } from "../experiments/data.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { Table } from "../table.js";
 import { runColumns } from "./evaluate.js";
@@ -13,7 +13,9 @@ import { openModel } from "./run-model.js";
 export function scoreCommand(program: Command): void {
   program
     .command("score <run>")
-    .description("log p(x) of every row of a file under a run's model, in nats, in the units of the file's columns")
+    .description(
+      "log p(x) of every row of a file under a run's model, in nats, in the units of the file's columns",
+    )
     .requiredOption("--data <file>", "a CSV or NPY file with the columns that the model was trained on")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option("--out <file>", "a .csv or .npy file (default: one number a line on stdout)")
@@ -25,21 +27,38 @@ Examples:
   $ monotone-flows score runs/wine-monotone --data wine.csv --out scores.csv
   $ monotone-flows score runs/wine-monotone --data wine.csv | sort -g | head    # the oddest rows`,
     )
-    .action(async (path: string, options: { data: string; columns?: string; out?: string; json?: boolean }) => {
-      const { out, json } = options;
-      const format = out === undefined ? null : extname(out).toLowerCase();
-      check(format === null || format === ".csv" || format === ".npy", "usage", `--out must end in .csv or .npy, not '${out}'`);
-      const { run, flow } = await openModel(path);
-      const { table } = readTable(options.data, runColumns(run, options.columns));
-      check(table.columns === flow.dim, "input", `${options.data} has ${table.columns} columns, the model was trained on ${flow.dim}`);
-      const scores = await flow.logProb(table);
-      const column = new Table(scores.length, 1, scores);
-      if (out !== undefined) writeFileAtomically(out, format === ".npy" ? writeNpy(column) : formatCsv(column, ["log_prob"]));
-      const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
-      if (json) {
-        const result = { run: run.path, rows: scores.length, mean, out: out ?? null, ...(out === undefined ? { scores: [...scores] } : {}) };
-        process.stdout.write(`${JSON.stringify(result)}\n`);
-      } else if (out === undefined) process.stdout.write(`${scores.join("\n")}\n`);
-      else remark(`${scores.length} rows, mean log p ${mean.toFixed(4)} nats, in ${out}`);
-    });
+    .action(
+      async (path: string, options: { data: string; columns?: string; out?: string; json?: boolean }) => {
+        const { out, json } = options;
+        const format = out === undefined ? null : extname(out).toLowerCase();
+        check(
+          format === null || format === ".csv" || format === ".npy",
+          "usage",
+          `--out must end in .csv or .npy, not '${out}'`,
+        );
+        const { run, flow } = await openModel(path);
+        const { table } = readTable(options.data, runColumns(run, options.columns));
+        check(
+          table.columns === flow.dim,
+          "input",
+          `${options.data} has ${table.columns} columns, the model was trained on ${flow.dim}`,
+        );
+        const scores = await flow.logProb(table);
+        const column = new Table(scores.length, 1, scores);
+        if (out !== undefined)
+          writeFileAtomically(out, format === ".npy" ? writeNpy(column) : formatCsv(column, ["log_prob"]));
+        const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
+        if (json) {
+          const result = {
+            run: run.path,
+            rows: scores.length,
+            mean,
+            out: out ?? null,
+            ...(out === undefined ? { scores: [...scores] } : {}),
+          };
+          process.stdout.write(`${JSON.stringify(result)}\n`);
+        } else if (out === undefined) process.stdout.write(`${scores.join("\n")}\n`);
+        else remark(`${scores.length} rows, mean log p ${mean.toFixed(4)} nats, in ${out}`);
+      },
+    );
 }

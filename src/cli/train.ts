@@ -2,18 +2,17 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { reloadData, type ResolvedData, resolveData } from "../experiments/data.js";
+import { check, FlowError } from "../errors.js";
+import { type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
 import { defaultPreset, defaultSteps, preset, presets, testSamples } from "../experiments/presets.js";
-import { check } from "../errors.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { saveFlow } from "../flows/model-files.js";
 import { loadCheckpoint, saveCheckpoint } from "../training/checkpoint.js";
 import { evaluate } from "../training/evaluate.js";
 import { dataSource, type TrainingJob } from "../training/job.js";
-import { Run, RUN_FORMAT, type RunConfig } from "../training/run.js";
+import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { train } from "../training/train.js";
-import { FlowError } from "../errors.js";
 import { integer, positive, threadCount } from "./options.js";
 import { aligned, remark, report } from "./output.js";
 import { duration, progress } from "./progress.js";
@@ -43,10 +42,18 @@ interface TrainOptions {
 export function trainCommand(program: Command): void {
   program
     .command("train")
-    .description("train a flow on 2-D data or on a table, and leave a model, numbers and pictures in a run directory")
-    .option("--data <name|file>", "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), or a CSV or NPY file of 1 to 16 numeric columns (default: 2spirals)")
+    .description(
+      "train a flow on 2-D data or on a table, and leave a model, numbers and pictures in a run directory",
+    )
+    .option(
+      "--data <name|file>",
+      "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), or a CSV or NPY file of 1 to 16 numeric columns (default: 2spirals)",
+    )
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
-    .option("--preset <name>", `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset})`)
+    .option(
+      "--preset <name>",
+      `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset})`,
+    )
     .option("--steps <n>", `training steps (default: ${defaultSteps}; the original protocol has 50000)`)
     .option("--batch <n>", "samples a step (default: 500)")
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")
@@ -54,7 +61,10 @@ export function trainCommand(program: Command): void {
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--checkpoint-every <n>", "steps between checkpoints (default: 500)")
     .option("--out <dir>", "the run directory (default: a new one in runs/)")
-    .option("--resume <dir>", "go on from the newest complete checkpoint of a run; only --steps and --threads may be changed")
+    .option(
+      "--resume <dir>",
+      "go on from the newest complete checkpoint of a run; only --steps and --threads may be changed",
+    )
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -118,7 +128,13 @@ async function trainRun(options: TrainOptions): Promise<void> {
         bar.update(step, result.loss);
         if (step % METRICS_EVERY === 0 || step === steps) {
           const seconds = before + (performance.now() - began) / 1000;
-          const line = { step, loss: lossSum / lossCount, evaluations: evaluationSum / lossCount, unconverged, seconds };
+          const line = {
+            step,
+            loss: lossSum / lossCount,
+            evaluations: evaluationSum / lossCount,
+            unconverged,
+            seconds,
+          };
           if (step % testEvery === 0 && step < steps) {
             flow.prepare();
             run.appendMetrics({ ...line, testLoss: (await evaluate(flow, tests)).loss });
@@ -135,7 +151,10 @@ async function trainRun(options: TrainOptions): Promise<void> {
     });
     bar.end();
     if (stopped && trainer.step < steps) {
-      throw new FlowError("internal", `stopped at step ${trainer.step}; go on with: monotone-flows train --resume ${run.path}`);
+      throw new FlowError(
+        "internal",
+        `stopped at step ${trainer.step}; go on with: monotone-flows train --resume ${run.path}`,
+      );
     }
     trainer.flow.settle();
     saveFlow(trainer.flow, run.path);
@@ -150,7 +169,9 @@ async function trainRun(options: TrainOptions): Promise<void> {
   } catch (error) {
     bar.end();
     if (error instanceof FlowError && error.code === "numerical") {
-      const last = checkpoint ? `the last good checkpoint is that of ${checkpoint}, in ${run.file("checkpoint")}` : "there is no checkpoint yet";
+      const last = checkpoint
+        ? `the last good checkpoint is that of ${checkpoint}, in ${run.file("checkpoint")}`
+        : "there is no checkpoint yet";
       throw new FlowError("numerical", `${error.message}; ${last}`, { cause: error });
     }
     throw error;
@@ -171,8 +192,16 @@ function startRun(options: TrainOptions): { run: Run; data: ResolvedData } {
   check(config.batch <= 1_000_000, "usage", `--batch must be at most 1000000, not ${config.batch}`);
   const threads = Math.min(threadCount(options.threads), config.batch);
   const checkpointEvery = integer("--checkpoint-every", options.checkpointEvery ?? "500", 1);
-  const data = resolveData(options.data ?? "2spirals", seed, options.columns?.split(",").map((c) => c.trim()));
-  const declaration = monotoneFlow({ ...flow, dim: data.dim, ...(data.standardisation ? { standardisation: data.standardisation } : {}) });
+  const data = resolveData(
+    options.data ?? "2spirals",
+    seed,
+    options.columns?.split(",").map((c) => c.trim()),
+  );
+  const declaration = monotoneFlow({
+    ...flow,
+    dim: data.dim,
+    ...(data.standardisation ? { standardisation: data.standardisation } : {}),
+  });
   const runConfig: RunConfig = {
     format: RUN_FORMAT,
     version,
@@ -196,13 +225,27 @@ function freshFolder(data: string, presetName: string): string {
 }
 
 function resumeRun(options: TrainOptions): { run: Run; data: ResolvedData } {
-  const fixed = ["data", "columns", "preset", "batch", "seed", "learningRate", "checkpointEvery", "out"] as const;
+  const fixed = [
+    "data",
+    "columns",
+    "preset",
+    "batch",
+    "seed",
+    "learningRate",
+    "checkpointEvery",
+    "out",
+  ] as const;
   const given = fixed.find((name) => options[name] !== undefined);
-  check(given === undefined, "usage", `--resume goes on as the run was started; --${given?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} cannot be changed`);
+  check(
+    given === undefined,
+    "usage",
+    `--resume goes on as the run was started; --${given?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} cannot be changed`,
+  );
   const run = Run.open(options.resume as string);
   const { config } = run;
   if (options.steps !== undefined) config.training.steps = integer("--steps", options.steps, 1);
-  if (options.threads !== undefined) config.threads = Math.min(threadCount(options.threads), config.training.batch);
+  if (options.threads !== undefined)
+    config.threads = Math.min(threadCount(options.threads), config.training.batch);
   const data = reloadData(config.data, config.training.seed);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   return { run, data };
@@ -216,7 +259,12 @@ interface Outcome {
 }
 
 /** Test loss, pictures, summary.json, and the words at the end. */
-async function summarise(run: Run, flow: Parameters<typeof saveFlow>[0], source: ReturnType<typeof dataSource>, outcome: Outcome): Promise<void> {
+async function summarise(
+  run: Run,
+  flow: Parameters<typeof saveFlow>[0],
+  source: ReturnType<typeof dataSource>,
+  outcome: Outcome,
+): Promise<void> {
   const { training, preset: presetName } = run.config;
   const test = await evaluate(flow, source.test(training.seed, testSamples));
   const gap = source.entropy === null ? null : test.loss - source.entropy;
@@ -257,6 +305,7 @@ async function summarise(run: Run, flow: Parameters<typeof saveFlow>[0], source:
     ["run", run.path],
     ["pictures", run.file("figures")],
   ]);
-  if (outcome.unconverged > 0) lines.push(`${outcome.unconverged} solves missed their tolerance; see metrics.jsonl`);
+  if (outcome.unconverged > 0)
+    lines.push(`${outcome.unconverged} solves missed their tolerance; see metrics.jsonl`);
   report(outcome.json, summary, lines);
 }

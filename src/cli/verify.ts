@@ -13,7 +13,9 @@ const STEP = 2 ** 40;
 export function verifyCommand(program: Command): void {
   program
     .command("verify <run>")
-    .description("certify a run's model: Lipschitz bounds below 1, round trips, log-determinants against float64")
+    .description(
+      "certify a run's model: Lipschitz bounds below 1, round trips, log-determinants against float64",
+    )
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -33,13 +35,16 @@ Examples:
       const { failures, ...certificate } = await certify(flow, data, latents);
       const largest = Math.max(...certificate.blocks.map((b) => b.lipschitzBound));
       report(options.json, { run: run.path, ...certificate, failures }, [
-        ...certificate.blocks.map((b) => `block ${b.block}  ${b.kind.padEnd(16)}  Lip(G) <= ${b.lipschitzBound.toFixed(6)}`),
+        ...certificate.blocks.map(
+          (b) => `block ${b.block}  ${b.kind.padEnd(16)}  Lip(G) <= ${b.lipschitzBound.toFixed(6)}`,
+        ),
         `largest bound     ${largest.toFixed(6)}  (below 1: every block is invertible)`,
         `x -> z -> x       ${certificate.roundTripData.toExponential(2)}  (${SAMPLES} samples of the data)`,
         `z -> x -> z       ${certificate.roundTripLatent.toExponential(2)}  (${SAMPLES} samples of the base)`,
         `log-determinant   ${certificate.logDetError.toExponential(2)}  (${certificate.logDetSamples} samples, numerical Jacobian in float64)`,
         certificate.ok ? "certified" : "NOT certified",
       ]);
-      if (failures.length > 0) throw new FlowError("numerical", `${run.path} is not certified: ${failures.join("; ")}`);
+      if (failures.length > 0)
+        throw new FlowError("numerical", `${run.path} is not certified: ${failures.join("; ")}`);
     });
 }

@@ -50,6 +50,8 @@ interface Layer {
   readonly columns: number;
   /** Input rows of the bank: first row and number (= columns). */
   readonly firstInput: number;
+  /** The group of the bank that each input column belongs to: 0 for x, l for the l-th activation. */
+  readonly groups: Uint16Array;
   /** First row of the bank that the activation fills; the closing layer has none. */
   readonly firstOutput: number | null;
   /** First row of the matrix of pre-activations. */
@@ -81,22 +83,40 @@ export interface Workspace {
   readonly outputBar: Tensor;
   /** Value lanes only: the second pass of the implicit gradient. */
   readonly preBar2: Tensor;
+  readonly outputBar2: Tensor;
+}
+
+/** The matrices of one layer: forward, and for a backward pass the cotangents of the same. */
+interface LayerViews {
+  readonly layer: Layer;
+  readonly input: Matrix;
+  /** W h + b: the pre-activations, or the network's output for the closing layer. */
+  readonly pre: Matrix;
+  /** act(W h + b); the closing layer has none. */
+  readonly out: Matrix | null;
 }
 
 /** The matrices of a workspace at one number of samples and tangents. */
 export interface Views {
   readonly batch: number;
-  readonly bank: Matrix;
-  /** The rows of the bank that hold the input jet. */
+  /** The input jet, which is the start of the bank, and the output jet. */
   readonly input: Matrix;
-  readonly pre: Matrix;
   readonly output: Matrix;
-  readonly bankBar: Matrix;
   readonly inputBar: Matrix;
-  readonly preBar: Matrix;
   readonly outputBar: Matrix;
+  readonly forward: readonly LayerViews[];
+  /** Cotangents of jets, and in a second pass of values alone; last layer first. */
+  readonly backward: readonly LayerViews[];
+  readonly backwardValues: readonly LayerViews[];
+  /** The value lanes of the cotangents of output and pre-activations, and what a second pass adds to them. */
+  readonly outputBarValues: Matrix;
+  readonly preBarValues: Matrix;
+  readonly outputBar2: Matrix;
   readonly preBar2: Matrix;
 }
+
+/** How much smaller the closing layer's weights start than the others'. */
+const CLOSING_SCALE = 0.3;
 
 export class Network {
   readonly dim: number;
@@ -108,10 +128,15 @@ export class Network {
   readonly #bankRows: number;
   readonly #preRows: number;
   readonly #flat: Float64Array;
+  readonly #columnFactors: Float64Array;
+  readonly #columnBars: Float64Array;
   readonly #weights: Tensor;
   readonly #gradients: Tensor;
 
-  /** Weights and biases start uniform on +-1/sqrt(fan-in). */
+  /**
+   * Weights and biases start uniform on +-1/sqrt(fan-in), but the closing layer with small weights and no bias:
+   * G starts near 0, every block near the identity, which trains faster than a random map to begin with.
+   */
   constructor(
     engine: Engine,
     parameters: Parameters,
@@ -142,13 +167,19 @@ export class Network {
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
     this.#flat = new Float64Array(size);
+    const widest = Math.max(...plans.map(({ columns }) => columns));
+    this.#columnFactors = new Float64Array(widest);
+    this.#columnBars = new Float64Array(widest);
     let offset = 0;
     plans.forEach(({ rows, columns, firstInput, end, closing }, l) => {
-      const bound = 1 / Math.sqrt(columns);
-      const uniform = (n: number) =>
-        Float64Array.from({ length: n }, () => bound * (2 * random.uniform() - 1));
-      const weight = parameters.learned(`${name}.weight.${l}`, [rows, columns], uniform(rows * columns));
-      const bias = parameters.learned(`${name}.bias.${l}`, [rows], uniform(rows));
+      const uniform = (n: number, scale: number) =>
+        Float64Array.from({ length: n }, () => (scale / Math.sqrt(columns)) * (2 * random.uniform() - 1));
+      const weight = parameters.learned(
+        `${name}.weight.${l}`,
+        [rows, columns],
+        uniform(rows * columns, closing ? CLOSING_SCALE : 1),
+      );
+      const bias = parameters.learned(`${name}.bias.${l}`, [rows], uniform(rows, closing ? 0 : 1));
       const unit = (n: number) => Float64Array.from({ length: n }, () => random.normal());
       const left = parameters.state(`${name}.left.${l}`, [rows], unit(rows));
       const right = parameters.state(`${name}.right.${l}`, [columns], new Float64Array(columns));
@@ -167,6 +198,10 @@ export class Network {
         rows,
         columns,
         firstInput,
+        groups: Uint16Array.from({ length: columns }, (_, c) => {
+          const row = firstInput + c;
+          return row < dim ? 0 : 1 + Math.floor((row - dim) / growth);
+        }),
         firstOutput: closing ? null : end,
         firstPre: l * (growth / outputs),
         weight,
@@ -210,10 +245,11 @@ export class Network {
       .map((_, l) => concatenationFactors(kappa.values.subarray(2 * l, 2 * l + 2), this.declaration.lip));
   }
 
-  /** The group of the bank (0 for x, l for the l-th activation) that an input column of a layer belongs to. */
-  #group(layer: Layer, column: number): number {
-    const row = layer.firstInput + column;
-    return row < this.dim ? 0 : 1 + Math.floor((row - this.dim) / this.declaration.growth);
+  /** The concatenation's factor for every input column of a layer; valid until the next call. */
+  #columnScales({ columns, groups }: Layer, scales: readonly number[] | undefined): Float64Array {
+    const out = this.#columnFactors;
+    for (let c = 0; c < columns; c++) out[c] = this.#kappa && scales ? scales[groups[c]] : 1;
+    return out;
   }
 
   /** Sends the normalised weights, the concatenation factors folded in, to the engine, and clears its gradients. */
@@ -226,9 +262,11 @@ export class Network {
       layer.sigma = bilinear(weight.values, layer.left.values, layer.right.values);
       // Vectors that are out of date can even make sigma negative: no limit binds then.
       layer.factor = layer.sigma > coeff ? coeff / layer.sigma : 1;
-      for (let c = 0; c < columns; c++) {
-        const scale = layer.factor * (this.#kappa ? scales[l][this.#group(layer, c)] : 1);
-        for (let i = c; i < rows * columns; i += columns) flat[offset + i] = scale * weight.values[i];
+      const columnScales = this.#columnScales(layer, scales[l]);
+      for (let r = 0, i = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++, i++) {
+          flat[offset + i] = layer.factor * columnScales[c] * weight.values[i];
+        }
       }
       flat.set(bias.values, offset + rows * columns);
     });
@@ -245,18 +283,19 @@ export class Network {
     const scalesBar = scales.map((s) => s.map(() => 0));
     this.#layers.forEach((layer, l) => {
       const { rows, columns, weight, bias, offset, factor, sigma } = layer;
+      const columnScales = this.#columnScales(layer, scales[l]);
+      const columnBars = this.#columnBars.fill(0);
+      for (let r = 0, i = 0; r < rows; r++) {
+        for (let c = 0; c < columns; c++, i++) {
+          const bar = flat[offset + i];
+          columnBars[c] += bar * weight.values[i];
+          weight.gradient[i] += factor * columnScales[c] * bar;
+        }
+      }
       let along = 0; // <dLoss/d(W factor), W>
       for (let c = 0; c < columns; c++) {
-        const group = this.#group(layer, c);
-        const scale = this.#kappa ? scales[l][group] : 1;
-        let scaleBar = 0;
-        for (let i = c; i < rows * columns; i += columns) {
-          const bar = flat[offset + i];
-          scaleBar += bar * weight.values[i];
-          weight.gradient[i] += factor * scale * bar;
-        }
-        along += scale * scaleBar;
-        if (this.#kappa) scalesBar[l][group] += factor * scaleBar;
+        along += columnScales[c] * columnBars[c];
+        if (this.#kappa) scalesBar[l][layer.groups[c]] += factor * columnBars[c];
       }
       if (factor < 1) {
         // d(coeff / sigma) = -(factor / sigma) dsigma, dsigma = u^T dW v.
@@ -300,24 +339,41 @@ export class Network {
       preBar: tensor(this.#preRows, lanes),
       outputBar: tensor(this.dim, lanes),
       preBar2: tensor(this.#preRows, batch),
+      outputBar2: tensor(this.dim, batch),
     };
   }
 
   views(workspace: Workspace, batch: number, tangents: number): Views {
     const lanes = batch * (1 + tangents);
-    const bank = matrix(workspace.bank, this.#bankRows, lanes);
     const bankBar = matrix(workspace.bankBar, this.#bankRows, lanes);
+    const preBar = matrix(workspace.preBar, this.#preRows, lanes);
+    const preBar2 = matrix(workspace.preBar2, this.#preRows, batch);
+    const outputBar2 = matrix(workspace.outputBar2, this.dim, batch);
+    const output = matrix(workspace.output, this.dim, lanes);
+    const outputBar = matrix(workspace.outputBar, this.dim, lanes);
+    const bank = matrix(workspace.bank, this.#bankRows, lanes);
+    const pre = matrix(workspace.pre, this.#preRows, lanes);
+    const layers = (features: Matrix, hidden: Matrix, closing: Matrix): LayerViews[] =>
+      this.#layers.map((layer) => ({
+        layer,
+        input: rowsOf(features, layer.firstInput, layer.columns),
+        pre: layer.firstOutput === null ? closing : rowsOf(hidden, layer.firstPre, layer.rows),
+        out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.declaration.growth),
+      }));
+    const values = (m: Matrix) => lanesOf(m, 0, batch);
     return {
       batch,
-      bank,
       input: rowsOf(bank, 0, this.dim),
-      pre: matrix(workspace.pre, this.#preRows, lanes),
-      output: matrix(workspace.output, this.dim, lanes),
-      bankBar,
+      output,
       inputBar: rowsOf(bankBar, 0, this.dim),
-      preBar: matrix(workspace.preBar, this.#preRows, lanes),
-      outputBar: matrix(workspace.outputBar, this.dim, lanes),
-      preBar2: matrix(workspace.preBar2, this.#preRows, batch),
+      outputBar,
+      forward: layers(bank, pre, output),
+      backward: layers(bankBar, preBar, outputBar).reverse(),
+      backwardValues: layers(values(bankBar), preBar2, outputBar2).reverse(),
+      outputBarValues: values(outputBar),
+      preBarValues: values(preBar),
+      outputBar2,
+      preBar2,
     };
   }
 
@@ -327,66 +383,59 @@ export class Network {
 
   /** views.output = jet of G at the jet in views.input. */
   evaluate(views: Views): void {
-    const { bank, pre, batch } = views;
-    for (const layer of this.#layers) {
-      const input = rowsOf(bank, layer.firstInput, layer.columns);
-      const closing = layer.firstOutput === null;
-      const target = closing ? views.output : rowsOf(pre, layer.firstPre, layer.rows);
-      this.#engine.linear(target, layer.effective, input, layer.effectiveBias, batch);
-      if (layer.firstOutput !== null) {
-        const out = rowsOf(bank, layer.firstOutput, this.declaration.growth);
-        this.#engine.pointwise(this.activation, out, target, batch, this.#parameterOf(layer));
-      }
+    for (const { layer, input, pre, out } of views.forward) {
+      this.#engine.linear(pre, layer.effective, input, layer.effectiveBias, views.batch);
+      if (out) this.#engine.pointwise(this.activation, out, pre, views.batch, this.#parameterOf(layer));
     }
   }
 
   /**
-   * Cotangents of views.outputBar down to views.preBar and, in the value lanes, views.inputBar.
-   * Leaves the weights' gradients to `accumulate`.
+   * Cotangents of the jet in views.outputBar down to those of the pre-activations and of the input
+   * (views.inputBar). Leaves the weights' gradients to `accumulate`.
    */
   backward(views: Views): void {
-    this.#sweep(views, views.outputBar, views.bankBar, views.preBar);
+    this.#sweep(views, views.backward);
   }
 
   /**
-   * A second backward pass, for cotangents of the values alone (`valueBar`), on top of `backward`: adds to
-   * views.preBar, and leaves its own cotangent of the input in the value lanes of views.inputBar.
+   * A second backward pass, for cotangents of the values alone, on top of `backward`: adds to those of output and
+   * pre-activations, and leaves its own cotangent of the input in the value lanes of views.inputBar.
    */
   backwardValues(views: Views, valueBar: Matrix): void {
-    const values = lanesOf(views.preBar, 0, views.batch);
-    this.#sweep(views, valueBar, lanesOf(views.bankBar, 0, views.batch), views.preBar2);
-    this.#engine.combine(values, 1, values, 1, views.preBar2);
+    const { outputBarValues, outputBar2, preBarValues, preBar2 } = views;
+    this.#engine.combine(outputBar2, 1, valueBar);
+    this.#sweep(views, views.backwardValues);
+    this.#engine.combine(outputBarValues, 1, outputBarValues, 1, outputBar2);
+    this.#engine.combine(preBarValues, 1, preBarValues, 1, preBar2);
   }
 
-  #sweep(views: Views, outputBar: Matrix, bankBar: Matrix, preBar: Matrix): void {
-    const engine = this.#engine;
-    for (const layer of [...this.#layers].reverse()) {
-      const closing = layer.firstOutput === null;
-      const bar = closing ? outputBar : rowsOf(preBar, layer.firstPre, layer.rows);
-      if (layer.firstOutput !== null) {
-        engine.pointwiseBackward(
+  #sweep(views: Views, pass: readonly LayerViews[]): void {
+    const { forward, batch } = views;
+    pass.forEach(({ layer, input, pre, out }, i) => {
+      if (out) {
+        this.#engine.pointwiseBackward(
           this.activation,
-          bar,
-          rowsOf(bankBar, layer.firstOutput, this.declaration.growth),
-          rowsOf(views.pre, layer.firstPre, layer.rows),
-          views.batch,
+          pre,
+          out,
+          forward[forward.length - 1 - i].pre,
+          batch,
           this.#parameterOf(layer),
           layer.parameterBar,
         );
       }
       // Rows of the bank that a later layer has reached already are added to; the closing layer comes first.
-      const fresh = closing || this.declaration.kind === "multilayer";
-      engine.linearTransposed(rowsOf(bankBar, layer.firstInput, layer.columns), layer.effective, bar, !fresh);
-    }
+      const fresh = !out || this.declaration.kind === "multilayer";
+      this.#engine.linearTransposed(input, layer.effective, pre, !fresh);
+    });
   }
 
-  /** Adds the weights' gradients of the passes since `evaluate`; `outputBar` is the sum of their cotangents. */
-  accumulate(views: Views, outputBar: Matrix): void {
-    for (const layer of this.#layers) {
-      const bar = layer.firstOutput === null ? outputBar : rowsOf(views.preBar, layer.firstPre, layer.rows);
-      this.#engine.outer(layer.effectiveBar, bar, rowsOf(views.bank, layer.firstInput, layer.columns));
-      this.#engine.rowSums(layer.biasBar, lanesOf(bar, 0, views.batch), null);
-    }
+  /** Adds the weights' gradients of the backward passes since `evaluate`. */
+  accumulate(views: Views): void {
+    const { forward, backward } = views;
+    backward.forEach(({ layer, pre }, i) => {
+      this.#engine.outer(layer.effectiveBar, pre, forward[forward.length - 1 - i].input);
+      this.#engine.rowSums(layer.biasBar, lanesOf(pre, 0, views.batch), null);
+    });
   }
 
   /**

@@ -57,10 +57,14 @@ function normalise(x: Float64Array): void {
  */
 export function spectralNormBound(weight: ArrayLike<number>, rows: number, columns: number): number {
   const short = Math.min(rows, columns);
+  // Entries of at most 1, so that no square overflows or vanishes.
+  let scale = 0;
+  for (let i = 0; i < rows * columns; i++) scale = Math.max(scale, Math.abs(weight[i]));
+  if (scale === 0) return 0;
   const vectors = Array.from({ length: short }, (_, i) =>
     rows <= columns
-      ? Float64Array.from({ length: columns }, (_, c) => weight[i * columns + c])
-      : Float64Array.from({ length: rows }, (_, r) => weight[r * columns + i]),
+      ? Float64Array.from({ length: columns }, (_, c) => weight[i * columns + c] / scale)
+      : Float64Array.from({ length: rows }, (_, r) => weight[r * columns + i] / scale),
   );
   const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, x, i) => sum + x * b[i], 0);
   for (let sweep = 0; sweep < 60; sweep++) {
@@ -94,5 +98,5 @@ export function spectralNormBound(weight: ArrayLike<number>, rows: number, colum
       vectors.reduce((sum, b) => sum + Math.abs(dot(a, b)), 0),
     );
   // The rotations' and the products' own rounding: a few units for every entry of a vector.
-  return Math.sqrt(bound) * (1 + 4 * Number.EPSILON * Math.max(rows, columns));
+  return scale * Math.sqrt(bound) * (1 + 4 * Number.EPSILON * Math.max(rows, columns));
 }

@@ -87,7 +87,7 @@ export class WasmEngine implements Engine {
 
   async read(tensor: Tensor, target: Float64Array, offset = 0): Promise<void> {
     const start = tensor.start + offset;
-    for (let i = 0; i < target.length; i++) target[i] = this.#numbers[start + i];
+    target.set(this.#numbers.subarray(start, start + target.length));
   }
 
   linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void {

@@ -1,0 +1,224 @@
+import { describe, expect, it } from "vitest";
+import { expectClose } from "../../test/support/close.js";
+import { dot, normalRows, type Rows, testRandom } from "../../test/support/rows.js";
+import type { Engine } from "../engine/engine.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
+import { FlowError } from "../errors.js";
+import { Table } from "../table.js";
+import { type FlowOptions, type Formulation, monotoneFlow } from "./declaration.js";
+import { Flow } from "./flow.js";
+
+const small = { blocks: 2, depth: 2, growth: 8, actnorm: true };
+
+/** A flow with random parameters, far from the identity. */
+async function randomFlow(
+  options: FlowOptions,
+  created: { engine?: Engine; seed?: number; capacity?: number } = {},
+): Promise<Flow> {
+  const flow = await Flow.create(monotoneFlow({ ...small, ...options }), { seed: 1, ...created });
+  const random = testRandom(51);
+  for (const { name, values } of flow.parameters.list) {
+    if (name.includes("weight")) values.set(values.map((w) => 2 * w));
+    if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
+  }
+  flow.settle();
+  return flow;
+}
+
+async function expectFlowError(action: () => unknown, code: string, message: RegExp): Promise<void> {
+  const error = await (async () => action())().then(
+    () => null,
+    (e) => e,
+  );
+  expect(error).toBeInstanceOf(FlowError);
+  expect(error.message).toMatch(message);
+  expect(error.code).toBe(code);
+}
+
+describe("the density", () => {
+  /** The integral of exp(logProb) over a cube around `centre`, on an even grid. */
+  async function mass(flow: Flow, centre: number[], radius: number[], points: number): Promise<number> {
+    const along = (j: number) =>
+      Array.from({ length: points }, (_, i) => centre[j] + radius[j] * ((2 * i + 1) / points - 1));
+    const grid = centre.reduce<Rows>(
+      (rows, _, j) => rows.flatMap((row) => along(j).map((x) => [...row, x])),
+      [[]],
+    );
+    const cell = radius.reduce((volume, r) => volume * ((2 * r) / points), 1);
+    return (await flow.logProb(grid)).reduce((sum, l) => sum + Math.exp(l) * cell, 0);
+  }
+
+  const FORMULATIONS: Formulation[] = ["residual", "inverse-residual", "monotone"];
+  // Grids wide enough for the tails of the bends that a flow of two blocks can make.
+  it.each(FORMULATIONS)("of %s blocks integrates to 1 in 1-D", async (formulation) => {
+    const flow = await randomFlow({ dim: 1, formulation });
+    expect(await mass(flow, [0], [15], 4000)).toBeCloseTo(1, 4);
+  });
+
+  it.each(FORMULATIONS)("of %s blocks integrates to 1 in 2-D", async (formulation) => {
+    const flow = await randomFlow({ dim: 2, formulation });
+    expect(await mass(flow, [0, 0], [10, 10], 160)).toBeCloseTo(1, 3);
+  });
+
+  const standardisation = { mean: [3, -50], deviation: [20, 0.1] };
+
+  it("integrates to 1 in the units of the columns", async () => {
+    const flow = await randomFlow({ dim: 2, standardisation });
+    expect(await mass(flow, [3, -50], [200, 1], 160)).toBeCloseTo(1, 3);
+  });
+
+  it("is that of the unstandardised flow, with the change of variables", async () => {
+    const [plain, standardised] = [
+      await randomFlow({ dim: 2 }),
+      await randomFlow({ dim: 2, standardisation }),
+    ];
+    const { mean, deviation } = standardisation;
+    const u = normalRows(testRandom(52), 20, 2);
+    const x = u.map((row) => row.map((v, j) => mean[j] + deviation[j] * v));
+    const constant = -Math.log(deviation[0] * deviation[1]);
+    const shifted = (values: Float64Array, by: number) => values.map((v) => v + by);
+    expectClose(await standardised.logProb(x), shifted(await plain.logProb(u), constant), 1e-6);
+
+    const [expected, actual] = [await plain.forward(u), await standardised.forward(x)];
+    expectClose(actual.z.values, expected.z.values, 1e-6);
+    expectClose(actual.logDet, shifted(expected.logDet, constant), 1e-6);
+    const back = await standardised.inverse(actual.z);
+    back.x.toArray().forEach((row, i) => {
+      row.forEach((v, j) => {
+        expect(Math.abs(v - x[i][j])).toBeLessThan(1e-5 * deviation[j]);
+      });
+    });
+    expectClose(
+      back.logDet,
+      actual.logDet.map((l) => -l),
+      1e-5,
+    );
+  });
+});
+
+describe("the size of a pass", () => {
+  it("changes no bit of any result", async () => {
+    const [few, many] = [
+      await randomFlow({ dim: 3 }, { capacity: 7 }),
+      await randomFlow({ dim: 3 }, { capacity: 64 }),
+    ];
+    const x = normalRows(testRandom(53), 50, 3);
+    expect(await few.logProb(x)).toEqual(await many.logProb(x));
+    expect(await few.forward(x)).toEqual(await many.forward(x));
+    expect(await few.inverse(x)).toEqual(await many.inverse(x));
+  });
+
+  it("may be 1, and the samples none", async () => {
+    const flow = await randomFlow({ dim: 2 }, { capacity: 1 });
+    expect(await flow.logProb([])).toEqual(new Float64Array(0));
+    expect(await flow.logProb([[0.1, 0.2]])).toHaveLength(1);
+    expect(await flow.logProb(new Table(3, 2))).toHaveLength(3);
+  });
+});
+
+describe("samples", () => {
+  it("are the same for the same seed, whatever the capacity and the number asked for", async () => {
+    const [few, many] = [
+      await randomFlow({ dim: 2 }, { capacity: 7 }),
+      await randomFlow({ dim: 2 }, { capacity: 64 }),
+    ];
+    const expected = await many.sample(30, { seed: 5 });
+    expect(await few.sample(30, { seed: 5 })).toEqual(expected);
+    expect((await few.sample(9, { seed: 5 })).values).toEqual(expected.slice(0, 9).values);
+    expect(await few.sample(30, { seed: 6 })).not.toEqual(expected);
+    expect(await few.sample(5)).toEqual(await few.sample(5, { seed: 0 }));
+  });
+
+  it("are inverses of standard normal points, in the units of the columns", async () => {
+    const flow = await randomFlow({ dim: 2, standardisation: { mean: [100, 0], deviation: [5, 0.5] } });
+    const { z } = await flow.forward(await flow.sample(4000));
+    for (const j of [0, 1]) {
+      const column = [...z.column(j)];
+      const mean = column.reduce((a, b) => a + b) / column.length;
+      expect(Math.abs(mean)).toBeLessThan(4 / Math.sqrt(column.length));
+      const variance = dot(column, column) / column.length - mean ** 2;
+      expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / column.length));
+    }
+  });
+});
+
+describe("gradients", () => {
+  async function gradients(flow: Flow, x: Rows) {
+    const logProb = new Float64Array(x.length);
+    flow.parameters.gradient.fill(0);
+    flow.prepare();
+    flow.write(x.flat(), x.length);
+    await flow.forwardPass(x.length);
+    await flow.backwardPass(x.length, 1 / x.length, logProb);
+    await flow.collectGradient();
+    return { logProb, gradient: flow.parameters.gradient.slice() };
+  }
+
+  it.each([1, 5])("are free of the lanes that pad a batch of %d", async (count) => {
+    const [wasm, reference] = [
+      await randomFlow({ dim: 2 }, { capacity: 8 }),
+      await randomFlow({ dim: 2 }, { capacity: 8, engine: new ReferenceEngine() }),
+    ];
+    const random = testRandom(54);
+    // What a fuller batch leaves behind must not count either.
+    await gradients(wasm, normalRows(random, 8, 2, 5));
+    const x = normalRows(random, count, 2);
+    const [actual, expected] = [await gradients(wasm, x), await gradients(reference, x)];
+    expectClose(actual.logProb, expected.logProb, 1e-5);
+    expectClose(actual.gradient, expected.gradient, 2e-4);
+  });
+
+  it("add up over passes, sample by sample", async () => {
+    const flow = await randomFlow({ dim: 2 }, { capacity: 8, engine: new ReferenceEngine() });
+    const x = normalRows(testRandom(55), 8, 2);
+    const whole = (await gradients(flow, x)).gradient;
+    const parts = [
+      (await gradients(flow, x.slice(0, 3))).gradient,
+      (await gradients(flow, x.slice(3))).gradient,
+    ];
+    expectClose(
+      parts[0].map((g, i) => (3 * g + 5 * parts[1][i]) / 8),
+      whole,
+      1e-12,
+    );
+  });
+});
+
+describe("errors", () => {
+  it.each([
+    ["samples of too many columns", [[1, 2, 3]], "usage", /the flow has 2 dimensions, the samples have 3/],
+    ["rows of different lengths", [[1, 2], [3]], "usage", /row 1 has 1 columns/],
+    [
+      "NaN",
+      [
+        [1, 2],
+        [3, Number.NaN],
+      ],
+      "input",
+      /not finite/,
+    ],
+    ["infinity", [[1, Number.POSITIVE_INFINITY]], "input", /not finite/],
+  ])("name %s", async (_, samples, code, message) => {
+    const flow = await randomFlow({ dim: 2 });
+    await expectFlowError(() => flow.logProb(samples), code, message);
+    await expectFlowError(() => flow.forward(samples), code, message);
+    await expectFlowError(() => flow.inverse(samples), code, message);
+  });
+
+  it.each([0, -3, 1.5, Number.NaN])("name a number of samples of %d", async (count) => {
+    const flow = await randomFlow({ dim: 2 });
+    await expectFlowError(() => flow.sample(count), "usage", /positive integer/);
+  });
+
+  const faulty: [string, Partial<FlowOptions>, string, RegExp][] = [
+    ["an unknown activation", { activation: "Swish" }, "input", /activation.*CPila.*tanh/],
+    ["an odd growth for two outputs", { growth: 5 }, "usage", /growth 5 must be even.*CPila/],
+    ["too many dimensions", { dim: 17 }, "input", /dim.*16/],
+    ["a coefficient that is not below 1", { coeff: 1.2 }, "input", /coeff.*1/],
+    ["a depth of 0", { depth: 0 }, "input", /depth/],
+    ["an unknown formulation", { formulation: "affine" as Formulation }, "input", /bijections\.0\.kind/],
+  ];
+  it.each(faulty)("name %s in a declaration", async (_, options, code, message) => {
+    await expectFlowError(() => Flow.create(monotoneFlow({ dim: 2, ...options })), code, message);
+  });
+});
