@@ -6,8 +6,7 @@ export class InverseResidual extends LipschitzBlock {
   readonly kind = "inverse-residual";
 
   async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
-    const views = await this.solve(x, x, 1);
-    this.engine.combine(y, 1, this.point(views));
+    const views = await this.solve(y, x, x, 1);
     this.engine.addLogDet(logDet, views.output, -1, 0);
   }
 

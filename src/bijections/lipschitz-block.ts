@@ -80,12 +80,15 @@ export abstract class LipschitzBlock implements Bijection {
     return views;
   }
 
-  /** Solves w + sign G(w) = target, starting at `start`; the jet of G at w is left in the views. */
-  protected async solve(target: Matrix, start: Matrix, sign: 1 | -1): Promise<Views> {
+  /** out = the solution w of w + sign G(w) = target, from `start` on; the jet of G there is left in the views. */
+  protected async solve(out: Matrix, target: Matrix, start: Matrix, sign: 1 | -1): Promise<Views> {
+    const { engine, network } = this;
     const views = this.views(target.lanes);
-    this.engine.combine(this.point(views), 1, start);
-    const state = matrix(this.#state, 3 * this.network.dim + 2, views.batch);
-    await newton(this.engine, this.network, views, target, state, sign, this.#tolerance, this.counts);
+    const w = this.point(views);
+    engine.combine(w, 1, start);
+    const state = matrix(this.#state, 3 * network.dim + 2, views.batch);
+    const step = await newton(engine, network, views, target, state, sign, this.#tolerance, this.counts);
+    engine.combine(out, 1, w, -1, step);
     return views;
   }
 

@@ -22,8 +22,8 @@ export class Monotone extends LipschitzBlock {
   async #cayley(out: Matrix, input: Matrix, sign: 1 | -1) {
     const twice = this.vector(0, input.lanes);
     this.engine.combine(twice, 2, input);
-    const views = await this.solve(twice, input, sign);
-    this.engine.combine(out, 1, this.point(views), -1, input);
+    const views = await this.solve(out, twice, input, sign);
+    this.engine.combine(out, 1, out, -1, input);
     return views;
   }
 

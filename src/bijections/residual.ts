@@ -12,8 +12,7 @@ export class Residual extends LipschitzBlock {
   }
 
   async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
-    const views = await this.solve(y, y, 1);
-    this.engine.combine(x, 1, this.point(views));
+    const views = await this.solve(x, y, y, 1);
     this.engine.addLogDet(logDet, views.output, -1, 0);
   }
 

@@ -1,32 +1,43 @@
 import type { Command } from "commander";
 import { benchTraining } from "../../bench/training.js";
+import { check } from "../errors.js";
 import { defaultPreset } from "../experiments/presets.js";
 import { integer, threadCount } from "./options.js";
 import { report } from "./output.js";
 
+const examples = `
+Examples:
+  $ monotone-flows bench training
+  $ monotone-flows bench training --threads 1 --json`;
+
 export function benchCommand(program: Command): void {
-  const bench = program.command("bench").description("measure this machine");
+  const bench = program.command("bench").description("measure this machine").addHelpText("after", examples);
   bench
     .command("training", { isDefault: true })
     .description("milliseconds a training step of a preset takes (median after a warm-up)")
-    .option("--preset <name>", "the preset", defaultPreset)
+    .option("--preset <name>", `the preset (default: ${defaultPreset})`)
     .option("--threads <n>", "ranks that share the work (default: one a core)")
-    .option("--steps <n>", "steps to measure", "200")
+    .option("--steps <n>", "steps to measure (default: 200)")
     .option("--json", "print one JSON object on stdout")
-    .addHelpText(
-      "after",
-      "\nExamples:\n  $ monotone-flows bench training\n  $ monotone-flows bench training --threads 1 --json",
-    )
-    .action(async (options: { preset: string; threads?: string; steps: string; json?: boolean }) => {
-      const result = await benchTraining(
-        options.preset,
-        threadCount(options.threads),
-        integer("--steps", options.steps, 1),
-      );
-      report(options.json, { ...result, peers: [] }, [
-        `${result.preset}, ${result.threads} ${result.threads === 1 ? "thread" : "threads"}: ${result.msPerStep.toFixed(2)} ms a step ` +
-          `(median of ${result.steps}; ${result.fastest.toFixed(2)} to ${result.slowest.toFixed(2)})`,
-        `${result.evaluations.toFixed(2)} network evaluations a solve, ${result.peakMemoryMB.toFixed(0)} MB at most`,
-      ]);
-    });
+    .allowExcessArguments()
+    .addHelpText("after", examples)
+    .action(
+      async (
+        options: { preset?: string; threads?: string; steps?: string; json?: boolean },
+        self: Command,
+      ) => {
+        const [other] = self.args;
+        check(other === undefined, "usage", `there is no benchmark '${other}'; known is training`);
+        const result = await benchTraining(
+          options.preset ?? defaultPreset,
+          threadCount(options.threads),
+          integer("--steps", options.steps ?? "200", 1),
+        );
+        report(options.json, { ...result, peers: [] }, [
+          `${result.preset}, ${result.threads} ${result.threads === 1 ? "thread" : "threads"}: ${result.msPerStep.toFixed(2)} ms a step ` +
+            `(median of ${result.steps}; ${result.fastest.toFixed(2)} to ${result.slowest.toFixed(2)})`,
+          `${result.evaluations.toFixed(2)} network evaluations a solve, ${result.peakMemoryMB.toFixed(0)} MB at most`,
+        ]);
+      },
+    );
 }

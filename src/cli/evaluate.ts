@@ -36,7 +36,8 @@ Examples:
       const { loss, standardError, rows } = await evaluate(flow, test);
       const seconds = (performance.now() - began) / 1000;
       const gap = entropy === null ? null : loss - entropy;
-      const { steps } = run.config.training;
+      // A run that is going on beyond its model has more steps in its configuration.
+      const { steps, msPerStep } = run.summary() ?? { steps: run.config.training.steps, msPerStep: null };
       const result = {
         run: run.path,
         data: name,
@@ -47,7 +48,7 @@ Examples:
         unit: "nats",
         entropy,
         gap,
-        msPerStep: null,
+        msPerStep,
         seconds,
       };
       report(

@@ -2,6 +2,7 @@
 import { createRequire } from "node:module";
 import { Command } from "commander";
 import { FlowError } from "../errors.js";
+import { reason } from "../flows/files.js";
 import { benchCommand } from "./bench.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exitCode } from "./output.js";
@@ -15,10 +16,17 @@ const { version, description } = createRequire(import.meta.url)("../../../packag
   description: string;
 };
 
+/** An error of commander as one sentence on one line. */
+const oneLine = (text: string) =>
+  text
+    .replace(/^error: /, "")
+    .trim()
+    .replace(/\s*\n\s*/g, " ");
+
 const program = new Command("monotone-flows")
   .description(description)
   .version(version)
-  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "monotone-flows: ")) })
+  .configureOutput({ outputError: (text, write) => write(`monotone-flows: ${oneLine(text)}\n`) })
   .exitOverride()
   .addHelpText(
     "after",
@@ -30,7 +38,9 @@ for (const add of [trainCommand, evaluateCommand, sampleCommand, scoreCommand, v
 
 // A reader of our output that goes away, such as head, is no fault.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === "EPIPE" ? 0 : 1);
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`monotone-flows: cannot write to standard output: ${reason(error)}\n`);
+  process.exit(2);
 });
 
 try {

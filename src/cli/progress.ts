@@ -2,6 +2,8 @@
 import { Presets, SingleBar } from "cli-progress";
 
 const LINE_EVERY_MS = 5_000;
+/** The weight of the newest loss in the mean that is shown. */
+const SMOOTHING = 0.05;
 
 export interface Progress {
   update(step: number, loss: number): void;
@@ -10,11 +12,12 @@ export interface Progress {
 
 export function progress(first: number, steps: number): Progress {
   const began = performance.now();
-  let smoothed = Number.NaN;
+  let smoothed = 0;
+  let count = 0;
   const speed = (step: number) => (1000 * (step - first)) / (performance.now() - began);
   const left = (step: number) => duration((steps - step) / Math.max(speed(step), 1e-9));
   const smooth = (loss: number) => {
-    smoothed = Number.isNaN(smoothed) ? loss : 0.98 * smoothed + 0.02 * loss;
+    smoothed += (loss - smoothed) * Math.max(1 / ++count, SMOOTHING);
     return smoothed.toFixed(3);
   };
   if (process.stderr.isTTY) {

@@ -14,45 +14,47 @@ export function sampleCommand(program: Command): void {
   program
     .command("sample <run>")
     .description("draw samples from a run's model, in the units of its data")
-    .option("-n, --count <n>", "number of samples", "1000")
-    .option("--seed <n>", "seed of the samples", "0")
+    .option("-n, --count <n>", "number of samples (default: 1000)")
+    .option("--seed <n>", "seed of the samples (default: 0)")
     .option("--out <file>", "a .csv, .npy or .png file (default: CSV on stdout)")
     .option("--json", "print one JSON object on stdout; needs --out")
     .addHelpText(
       "after",
       `
 Examples:
-  $ monotone-flows sample runs/2spirals-monotone -n 5 
+  $ monotone-flows sample runs/2spirals-monotone -n 5
   $ monotone-flows sample runs/2spirals-monotone -n 100000 --out samples.npy
   $ monotone-flows sample runs/2spirals-monotone --out samples.png`,
     )
-    .action(async (path: string, options: { count: string; seed: string; out?: string; json?: boolean }) => {
-      const count = integer("-n", options.count, 1);
-      const seed = integer("--seed", options.seed, 0);
-      const { out, json } = options;
-      check(count <= 100_000_000, "usage", `-n must be at most 100000000, not ${count}`);
-      check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
-      const format = out === undefined ? ".csv" : extname(out).toLowerCase();
-      check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);
-      const { run, flow } = await openModel(path);
-      const samples = await flow.sample(count, { seed });
-      const { data } = run.config;
-      const names = data.kind === "table" ? data.columns : ["x1", "x2"];
-      if (out === undefined) {
-        process.stdout.write(formatCsv(samples, names));
-        return;
-      }
-      if (format === ".csv") writeFileAtomically(out, formatCsv(samples, names));
-      else if (format === ".npy") writeFileAtomically(out, writeNpy(samples));
-      else {
-        const { samplesPicture } = await import("../experiments/figures.js");
-        const { renderPng } = await import("../plots/index.js");
-        writeFileAtomically(
-          out,
-          renderPng(samplesPicture(samples, names, `${count} samples of ${run.path}`)),
-        );
-      }
-      if (json) process.stdout.write(`${JSON.stringify({ run: run.path, n: count, out })}\n`);
-      else remark(`${count} samples in ${out}`);
-    });
+    .action(
+      async (path: string, options: { count?: string; seed?: string; out?: string; json?: boolean }) => {
+        const count = integer("-n", options.count ?? "1000", 1);
+        const seed = integer("--seed", options.seed ?? "0", 0);
+        const { out, json } = options;
+        check(count <= 100_000_000, "usage", `-n must be at most 100000000, not ${count}`);
+        check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
+        const format = out === undefined ? ".csv" : extname(out).toLowerCase();
+        check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);
+        const { run, flow } = await openModel(path);
+        const samples = await flow.sample(count, { seed });
+        const { data } = run.config;
+        const names = data.kind === "table" ? data.columns : ["x1", "x2"];
+        if (out === undefined) {
+          process.stdout.write(formatCsv(samples, names));
+          return;
+        }
+        if (format === ".csv") writeFileAtomically(out, formatCsv(samples, names));
+        else if (format === ".npy") writeFileAtomically(out, writeNpy(samples));
+        else {
+          const { samplesPicture } = await import("../experiments/figures.js");
+          const { renderPng } = await import("../plots/index.js");
+          writeFileAtomically(
+            out,
+            renderPng(samplesPicture(samples, names, `${count} samples of ${run.path}`)),
+          );
+        }
+        if (json) process.stdout.write(`${JSON.stringify({ run: run.path, n: count, out })}\n`);
+        else remark(`${count} samples in ${out}`);
+      },
+    );
 }

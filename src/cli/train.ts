@@ -8,8 +8,8 @@ import { defaultPreset, defaultSteps, preset, presets, testSamples } from "../ex
 import { monotoneFlow } from "../flows/declaration.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { saveFlow } from "../flows/model-files.js";
-import { loadCheckpoint, saveCheckpoint } from "../training/checkpoint.js";
-import { evaluate } from "../training/evaluate.js";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../training/checkpoint.js";
+import { type Evaluation, evaluate } from "../training/evaluate.js";
 import { dataSource, type TrainingJob } from "../training/job.js";
 import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { train } from "../training/train.js";
@@ -80,14 +80,8 @@ Examples:
 }
 
 async function trainRun(options: TrainOptions): Promise<void> {
-  const { run, data } = options.resume === undefined ? startRun(options) : resumeRun(options);
+  const { run, data, state } = options.resume === undefined ? startRun(options) : resumeRun(options);
   const { config } = run;
-  const state = loadCheckpoint(run.file("checkpoint"));
-  check(
-    (state?.step ?? 0) < config.training.steps || !run.finished,
-    "usage",
-    `${run.path} has all its ${config.training.steps} steps; ask for more with --steps`,
-  );
   run.truncateMetrics(state?.step ?? 0);
   const job: TrainingJob = { data: data.job, declaration: config.flow, options: config.training, state };
   const source = dataSource(data.job);
@@ -109,11 +103,17 @@ async function trainRun(options: TrainOptions): Promise<void> {
 
   const testEvery = Math.max(METRICS_EVERY, Math.ceil(steps / TESTS / METRICS_EVERY) * METRICS_EVERY);
   const tests = source.test(seed, TEST_SAMPLES);
-  let lossSum = 0;
-  let evaluationSum = 0;
-  let lossCount = 0;
-  let unconverged = 0;
-  let checkpoint = first > 0 ? `step ${first}` : null;
+  // Sums since the last line of metrics.
+  let [lossSum, evaluationSum, unconverged, lossCount] = state?.sums.length ? state.sums : [0, 0, 0, 0];
+  let good = first > 0 ? first : null;
+  /** A checkpoint is good, and written, once a step from it has a finite loss. */
+  let pending: Checkpoint | null = null;
+  const save = () => {
+    if (pending === null) return;
+    saveCheckpoint(run.file("checkpoint"), pending);
+    good = pending.step;
+    pending = null;
+  };
   const stepTimes: number[] = [];
   let stepBegan = performance.now();
   try {
@@ -121,6 +121,7 @@ async function trainRun(options: TrainOptions): Promise<void> {
       async onStep(trainer, result) {
         stepTimes.push(performance.now() - stepBegan);
         const { step, flow } = trainer;
+        save();
         lossSum += result.loss;
         evaluationSum += result.evaluations;
         lossCount++;
@@ -142,8 +143,9 @@ async function trainRun(options: TrainOptions): Promise<void> {
           lossSum = evaluationSum = lossCount = unconverged = 0;
         }
         if (step % config.checkpointEvery === 0 || step === steps || result.stop) {
-          saveCheckpoint(run.file("checkpoint"), trainer.state());
-          checkpoint = `step ${step}`;
+          const sums = Float64Array.of(lossSum, evaluationSum, unconverged, lossCount);
+          pending = { ...trainer.state(), sums };
+          if (result.stop) save();
         }
         stepBegan = performance.now();
         return interrupted;
@@ -157,10 +159,14 @@ async function trainRun(options: TrainOptions): Promise<void> {
       );
     }
     trainer.flow.settle();
+    const test = await evaluate(trainer.flow, source.test(seed, testSamples));
+    check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
+    save();
     saveFlow(trainer.flow, run.path);
     const seconds = before + (performance.now() - began) / 1000;
     stepTimes.sort((a, b) => a - b);
     await summarise(run, trainer.flow, source, {
+      test,
       seconds,
       msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
       unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
@@ -169,8 +175,8 @@ async function trainRun(options: TrainOptions): Promise<void> {
   } catch (error) {
     bar.end();
     if (error instanceof FlowError && error.code === "numerical") {
-      const last = checkpoint
-        ? `the last good checkpoint is that of ${checkpoint}, in ${run.file("checkpoint")}`
+      const last = good
+        ? `the last good checkpoint is that of step ${good}, in ${run.file("checkpoint")}`
         : "there is no checkpoint yet";
       throw new FlowError("numerical", `${error.message}; ${last}`, { cause: error });
     }
@@ -178,7 +184,14 @@ async function trainRun(options: TrainOptions): Promise<void> {
   }
 }
 
-function startRun(options: TrainOptions): { run: Run; data: ResolvedData } {
+interface Start {
+  run: Run;
+  data: ResolvedData;
+  /** Where to go on from; null at the start. */
+  state: Checkpoint | null;
+}
+
+function startRun(options: TrainOptions): Start {
   const name = options.preset ?? defaultPreset;
   const { flow, training } = preset(name);
   const seed = integer("--seed", options.seed ?? "0", 0);
@@ -212,7 +225,7 @@ function startRun(options: TrainOptions): { run: Run; data: ResolvedData } {
     checkpointEvery,
     flow: declaration,
   };
-  return { run: Run.create(options.out ?? freshFolder(data.job.name, name), runConfig), data };
+  return { run: Run.create(options.out ?? freshFolder(data.job.name, name), runConfig), data, state: null };
 }
 
 /** runs/<data>-<preset>, with a number where that is taken. */
@@ -224,7 +237,7 @@ function freshFolder(data: string, presetName: string): string {
   }
 }
 
-function resumeRun(options: TrainOptions): { run: Run; data: ResolvedData } {
+function resumeRun(options: TrainOptions): Start {
   const fixed = [
     "data",
     "columns",
@@ -243,15 +256,28 @@ function resumeRun(options: TrainOptions): { run: Run; data: ResolvedData } {
   );
   const run = Run.open(options.resume as string);
   const { config } = run;
+  const state = loadCheckpoint(run.file("checkpoint"));
+  const done = state?.step ?? 0;
+  const model = run.summary();
   if (options.steps !== undefined) config.training.steps = integer("--steps", options.steps, 1);
+  const { steps } = config.training;
+  check(steps >= done, "usage", `--steps ${steps} is less than the ${done} steps that ${run.path} has done`);
+  check(
+    steps > done || model?.steps !== steps,
+    "usage",
+    `${run.path} has all its ${steps} steps; ask for more with --steps`,
+  );
+  check(state !== null || model === null, "run", `${run.path} has a model but no checkpoint to go on from`);
   if (options.threads !== undefined)
     config.threads = Math.min(threadCount(options.threads), config.training.batch);
   const data = reloadData(config.data, config.training.seed);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
-  return { run, data };
+  run.sweep();
+  return { run, data, state };
 }
 
 interface Outcome {
+  test: Evaluation;
   seconds: number;
   msPerStep: number | null;
   unconverged: number;
@@ -266,7 +292,7 @@ async function summarise(
   outcome: Outcome,
 ): Promise<void> {
   const { training, preset: presetName } = run.config;
-  const test = await evaluate(flow, source.test(training.seed, testSamples));
+  const { test } = outcome;
   const gap = source.entropy === null ? null : test.loss - source.entropy;
   const summary = {
     run: run.path,

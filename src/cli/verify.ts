@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { Purpose, Random } from "../engine/random.js";
 import { FlowError } from "../errors.js";
-import { certify } from "../flows/certificate.js";
+import { certify, LIMITS } from "../flows/certificate.js";
 import { Table } from "../table.js";
 import { report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
@@ -36,9 +36,10 @@ Examples:
       const largest = Math.max(...certificate.blocks.map((b) => b.lipschitzBound));
       report(options.json, { run: run.path, ...certificate, failures }, [
         ...certificate.blocks.map(
-          (b) => `block ${b.block}  ${b.kind.padEnd(16)}  Lip(G) <= ${b.lipschitzBound.toFixed(6)}`,
+          (b) =>
+            `block ${String(b.block).padEnd(2)}  ${b.kind.padEnd(16)}  Lip(G) <= ${b.lipschitzBound.toFixed(6)}`,
         ),
-        `largest bound     ${largest.toFixed(6)}  (below 1: every block is invertible)`,
+        `largest bound     ${largest.toFixed(6)}  (${largest < LIMITS.lipschitz ? "below 1: every block is invertible" : "not below 1"})`,
         `x -> z -> x       ${certificate.roundTripData.toExponential(2)}  (${SAMPLES} samples of the data)`,
         `z -> x -> z       ${certificate.roundTripLatent.toExponential(2)}  (${SAMPLES} samples of the base)`,
         `log-determinant   ${certificate.logDetError.toExponential(2)}  (${certificate.logDetSamples} samples, numerical Jacobian in float64)`,

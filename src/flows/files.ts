@@ -6,17 +6,19 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { FlowError } from "../errors.js";
 
 /** Replaces the file by `content`, or leaves it as it was and throws an `output` error that names it. */
 export function writeFileAtomically(path: string, content: string | Uint8Array): void {
   const temporary = `${path}.${process.pid}.partial`;
+  let unmake = () => {};
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    unmake = makeFolder(dirname(path));
     const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
     const file = openSync(temporary, "w");
     try {
@@ -30,8 +32,23 @@ export function writeFileAtomically(path: string, content: string | Uint8Array):
     try {
       rmSync(temporary, { force: true });
     } catch {} // The first error says what is wrong.
+    unmake();
     throw new FlowError("output", `cannot write ${path}: ${reason(cause)}`, { cause });
   }
+}
+
+/** Makes a folder and those above it; what it returns removes again the ones that were made, as far as they are empty. */
+export function makeFolder(path: string): () => void {
+  const first = mkdirSync(path, { recursive: true });
+  return () => {
+    if (first === undefined) return;
+    try {
+      for (let folder = resolve(path); ; folder = dirname(folder)) {
+        rmdirSync(folder);
+        if (folder === resolve(first)) return;
+      }
+    } catch {} // Somebody else has put something there.
+  };
 }
 
 /** The bytes of a file; throws an error of the given code that names it. */
@@ -52,7 +69,7 @@ const REASONS: Record<string, string> = {
   EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
   EDQUOT: "the disk quota is used up",
-  EEXIST: "something else is in its place",
+  EEXIST: "a file is in the place of a folder",
   EFBIG: "the file would be larger than allowed",
 };
 

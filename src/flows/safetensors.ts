@@ -40,12 +40,13 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Tensors {
   check(bytes.length >= 8, "input", foreign);
   const length = Number(view.getBigUint64(0, true));
   check(length <= bytes.length - 8, "input", foreign);
-  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+  let header: Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }> | null;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
   } catch (cause) {
     throw new FlowError("input", foreign, { cause });
   }
+  check(typeof header === "object" && header !== null && !Array.isArray(header), "input", foreign);
   const { __metadata__: metadata = {}, ...entries } = header;
   const tensors: Tensors["tensors"] = new Map();
   let end = 0;
@@ -59,7 +60,9 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Tensors {
     const width = dtype === "F64" ? 8 : 4;
     const count = Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : Number.NaN;
     check(
-      Array.isArray(offsets) && offsets[1] - offsets[0] === count * width,
+      Array.isArray(offsets) &&
+        offsets.every((offset) => Number.isSafeInteger(offset) && offset >= 0) &&
+        offsets[1] - offsets[0] === count * width,
       "input",
       `${file}: tensor '${name}' has a wrong size`,
     );

@@ -6,7 +6,7 @@
  * the residual by the factor Lip(G) < 1 for certain. So it cannot diverge. The last evaluation stays in the
  * network's workspace, where the log-determinant and the backward pass find it.
  */
-import { type Engine, lanesOf, type Matrix } from "../engine/engine.js";
+import { type Engine, lanesOf, type Matrix, rowsOf } from "../engine/engine.js";
 import type { Network, Views } from "../networks/network.js";
 
 const MAX_EVALUATIONS = 60;
@@ -26,8 +26,9 @@ export function emptyCounts(): SolverCounts {
 }
 
 /**
- * Solves from the start that the value lanes of views.input hold; the solution replaces it, and views holds
- * the jet of G there. The tolerance is on the largest |residual| over max(1, largest |target|).
+ * Solves from the start that the value lanes of views.input hold, to a tolerance on the largest |residual| over
+ * max(1, largest |target|). The point w that reached it replaces the start, and views holds the jet of G there.
+ * Returns the Newton step from w, which costs nothing more: w minus it is the solution to rounding.
  */
 export async function newton(
   engine: Engine,
@@ -38,7 +39,8 @@ export async function newton(
   sign: 1 | -1,
   tolerance: number,
   counts: SolverCounts,
-): Promise<void> {
+): Promise<Matrix> {
+  const steps = rowsOf(state, 2 * network.dim, network.dim);
   const w = lanesOf(views.input, 0, views.batch);
   engine.basisTangents(views.input, views.batch);
   counts.solves++;
@@ -50,12 +52,13 @@ export async function newton(
     if (open > 0 && n < MAX_EVALUATIONS) continue;
     if (open > 0) {
       // Back to the best points that were found, and the evaluation there.
-      engine.combine(w, 1, { ...state, rows: w.rows });
+      engine.combine(w, 1, rowsOf(state, 0, network.dim));
       network.evaluate(views);
+      engine.fill(steps, 0);
       counts.unconverged += open;
     }
     // Written so that a residual that is not a number is kept.
     if (!(residual <= counts.residual)) counts.residual = residual;
-    return;
+    return steps;
   }
 }

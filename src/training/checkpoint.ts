@@ -1,4 +1,7 @@
-/** Checkpoints: all that the next step depends on, in one safetensors file a checkpoint, the newest one kept. */
+/**
+ * Checkpoints: all that the next step depends on, in one safetensors file a checkpoint, the newest one kept. Beside
+ * the training state stand the running sums of the line of metrics that is not written yet.
+ */
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { check } from "../errors.js";
@@ -7,27 +10,42 @@ import { decodeSafetensors, encodeSafetensors } from "../flows/safetensors.js";
 import type { TrainingState } from "./trainer.js";
 
 const FILE = /^step-(\d+)\.safetensors$/;
+/** What a process that was killed while it wrote has left. */
+const PARTIAL = /^step-\d+\.safetensors\.\d+\.partial$/;
 const PARAMETER = "parameters/";
 const MOMENTS = ["adam/first", "adam/second"] as const;
+const SUMS = "metrics/sums";
+
+export interface Checkpoint extends TrainingState {
+  /** Running sums of the next line of metrics; empty where there are none. */
+  sums: Float64Array;
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // No folder: no checkpoints.
+  }
+}
 
 /** The checkpoints in a folder, newest first. */
 function checkpoints(folder: string): string[] {
-  let names: string[] = [];
-  try {
-    names = readdirSync(folder);
-  } catch {} // No folder: no checkpoints.
   const step = (name: string) => Number(FILE.exec(name)?.[1]);
-  return names.filter((name) => FILE.test(name)).sort((a, b) => step(b) - step(a));
+  return names(folder)
+    .filter((name) => FILE.test(name))
+    .sort((a, b) => step(b) - step(a));
 }
 
 /** Writes a checkpoint, and only then removes the older ones. Returns the file's path. */
-export function saveCheckpoint(folder: string, state: TrainingState): string {
-  const older = checkpoints(folder);
+export function saveCheckpoint(folder: string, state: Checkpoint): string {
+  const older = names(folder).filter((name) => FILE.test(name) || PARTIAL.test(name));
   const flat = (values: Float64Array) => ({ shape: [values.length], values });
   const tensors = new Map([
     ...[...state.parameters].map(([name, values]) => [PARAMETER + name, flat(values)] as const),
     [MOMENTS[0], flat(state.first)],
     [MOMENTS[1], flat(state.second)],
+    [SUMS, flat(state.sums)],
   ]);
   const name = `step-${String(state.step).padStart(8, "0")}.safetensors`;
   writeFileAtomically(
@@ -38,11 +56,21 @@ export function saveCheckpoint(folder: string, state: TrainingState): string {
   return join(folder, name);
 }
 
-/** The newest checkpoint, or null where there is none. Throws an `input` error if it is not readable. */
-export function loadCheckpoint(folder: string): TrainingState | null {
-  const newest = checkpoints(folder)[0];
-  if (newest === undefined) return null;
-  const file = join(folder, newest);
+/** The newest complete checkpoint, or null where there is none at all. Throws an `input` error if none is complete. */
+export function loadCheckpoint(folder: string): Checkpoint | null {
+  let damage: unknown = null;
+  for (const name of checkpoints(folder)) {
+    try {
+      return read(join(folder, name));
+    } catch (error) {
+      damage ??= error;
+    }
+  }
+  if (damage !== null) throw damage;
+  return null;
+}
+
+function read(file: string): Checkpoint {
   const { tensors, metadata } = decodeSafetensors(readFile(file), file);
   const [first, second] = MOMENTS.map((name) => tensors.get(name)?.values);
   const step = Number(metadata.step);
@@ -55,5 +83,5 @@ export function loadCheckpoint(folder: string): TrainingState | null {
   for (const [name, { values }] of tensors) {
     if (name.startsWith(PARAMETER)) parameters.set(name.slice(PARAMETER.length), values);
   }
-  return { step, parameters, first, second };
+  return { step, parameters, first, second, sums: tensors.get(SUMS)?.values ?? new Float64Array(0) };
 }

@@ -2,12 +2,12 @@
  * A run directory: `config.json` (everything resolved), `flow.json` and `model.safetensors` (the model),
  * `metrics.jsonl`, `checkpoint/` (the newest complete one), `summary.json`, `figures/`.
  */
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { check, FlowError } from "../errors.js";
 import { parseDeclaration } from "../flows/declaration.js";
-import { readFile, reason, writeFileAtomically } from "../flows/files.js";
+import { makeFolder, readFile, reason, writeFileAtomically } from "../flows/files.js";
 import { parseJson } from "../flows/model-files.js";
 
 /** Rises whenever older run directories can no longer be read. */
@@ -43,6 +43,10 @@ const config = z.strictObject({
   flow: z.unknown(),
 });
 
+/** The part of `summary.json` that is read again. */
+const summary = z.object({ steps: count, msPerStep: z.number().nullable() });
+export type Summary = z.infer<typeof summary>;
+
 type Parsed = z.infer<typeof config>;
 export type RunConfig = Omit<Parsed, "flow"> & { flow: ReturnType<typeof parseDeclaration> };
 export type DataConfig = RunConfig["data"];
@@ -72,8 +76,9 @@ export class Run {
 
   /** Starts a run in a folder that does not exist yet or is empty. */
   static create(path: string, config: RunConfig): Run {
+    let unmake = () => {};
     try {
-      mkdirSync(path, { recursive: true });
+      unmake = makeFolder(path);
       check(
         readdirSync(path).length === 0,
         "usage",
@@ -84,7 +89,12 @@ export class Run {
       throw new FlowError("output", `cannot make the run directory ${path}: ${reason(cause)}`, { cause });
     }
     const run = new Run(path, config);
-    run.writeConfig();
+    try {
+      run.writeConfig();
+    } catch (error) {
+      unmake();
+      throw error;
+    }
     return run;
   }
 
@@ -120,15 +130,27 @@ export class Run {
     writeFileAtomically(this.file("config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
   }
 
-  /** Whether training has ended and the model has been written. */
-  get finished(): boolean {
-    return existsSync(this.file("model.safetensors"));
+  /** What training said of the model that it wrote, or null where it has not ended: `summary.json` comes last. */
+  summary(): Summary | null {
+    try {
+      const read = summary.safeParse(JSON.parse(readFileSync(this.file("summary.json"), "utf8")));
+      return read.success ? read.data : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Removes what a process that was killed while it wrote has left. */
+  sweep(): void {
+    for (const name of readdirSync(this.path)) {
+      if (/\.\d+\.partial$/.test(name)) rmSync(this.file(name), { force: true });
+    }
   }
 
   /** Throws unless the run has a model. */
   requireModel(): void {
     check(
-      this.finished,
+      existsSync(this.file("model.safetensors")),
       "run",
       `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`,
     );

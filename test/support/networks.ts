@@ -1,19 +1,33 @@
 import type { Engine } from "../../src/engine/engine.js";
 import { Parameters } from "../../src/engine/parameters.js";
+import type { Random } from "../../src/engine/random.js";
 import { Network, type NetworkDeclaration } from "../../src/networks/network.js";
 import { testRandom } from "./rows.js";
 
 export interface NetworkOptions extends Partial<NetworkDeclaration> {
   dim?: number;
   seed?: number;
-  /** Factor on the fresh weights: above about 2, the limit on the spectral norms binds in every layer. */
+  /** See `randomise`. */
   weightScale?: number;
 }
 
-/** A small network, its weights scaled and its spectral norms settled; `prepare` is left to the caller. */
+/**
+ * Draws weights uniformly on +-scale/sqrt(fan-in) and biases on +-1/sqrt(fan-out), whatever the package starts
+ * with. From a scale of about 2 on, the limit on the spectral norms binds in every layer.
+ */
+export function randomise(parameters: Parameters, random: Random, scale: number): void {
+  for (const { name, shape, values } of parameters.list) {
+    const draw = (bound: number) => values.set(values.map(() => bound * (2 * random.uniform() - 1)));
+    if (name.includes("weight")) draw(scale / Math.sqrt(shape[1]));
+    if (name.includes("bias")) draw(1 / Math.sqrt(shape[0]));
+  }
+}
+
+/** A small random network with its spectral norms settled; `prepare` is left to the caller. */
 export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
   const { dim = 2, seed = 0, weightScale = 1, ...declaration } = options;
   const parameters = new Parameters();
+  const random = testRandom(seed);
   const network = new Network(
     engine,
     parameters,
@@ -30,12 +44,10 @@ export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
       learnConcatenationFrom: 0,
       ...declaration,
     },
-    testRandom(seed),
+    random,
   );
   parameters.seal();
-  for (const { name, values } of parameters.list) {
-    if (name.includes("weight")) values.set(values.map((w) => weightScale * w));
-  }
+  randomise(parameters, random, weightScale);
   network.iterate(500);
   return { network, parameters };
 }
