@@ -3,7 +3,7 @@ import type { SolverCounts } from "../solvers/newton.js";
 
 /**
  * An invertible map F of R^dim. Matrices have one row a dimension and one lane a sample; log-determinants
- * (one row) are added to. `forward` remembers what `backward` needs, until the next call of either direction.
+ * (one row) are added to. Calls must not overlap: a bijection has one memory. `forward` remembers what `backward` needs, until the next call of either direction.
  */
 export interface Bijection {
   readonly kind: string;

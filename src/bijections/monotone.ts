@@ -22,7 +22,7 @@ export class Monotone extends LipschitzBlock {
   async #cayley(out: Matrix, input: Matrix, sign: 1 | -1) {
     const twice = this.vector(0, input.lanes);
     this.engine.combine(twice, 2, input);
-    const views = await this.solve(out, twice, input, sign);
+    const views = await this.solve(out, twice, twice, sign);
     this.engine.combine(out, 1, out, -1, input);
     return views;
   }

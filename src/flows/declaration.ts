@@ -1,7 +1,7 @@
 /** The declaration of a flow: plain JSON that says everything about its architecture. */
 import { z } from "zod";
 import { activationNames } from "../activations/index.js";
-import { FlowError } from "../errors.js";
+import { type ErrorCode, FlowError } from "../errors.js";
 
 const count = z.number().int().positive();
 
@@ -21,26 +21,31 @@ const bijection = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("actnorm") }),
 ]);
 
-const declaration = z.strictObject({
-  dim: count.max(16),
-  /** A fixed start of the chain: (x - mean) / deviation, in float64. */
-  standardisation: z
-    .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
-    .optional(),
-  bijections: z.array(bijection).min(1),
-});
+const declaration = z
+  .strictObject({
+    dim: count.max(16),
+    /** A fixed start of the chain: (x - mean) / deviation, in float64. */
+    standardisation: z
+      .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
+      .optional(),
+    bijections: z.array(bijection).min(1),
+  })
+  .refine(({ dim, standardisation: s }) => !s || (s.mean.length === dim && s.deviation.length === dim), {
+    path: ["standardisation"],
+    message: "it needs one mean and one deviation a dimension",
+  });
 
 export type FlowDeclaration = z.infer<typeof declaration>;
 export type BijectionDeclaration = z.infer<typeof bijection>;
 export type Formulation = "residual" | "inverse-residual" | "monotone";
 
 /** Checks a declaration that was read from somewhere; throws an `input` error that says where it is wrong. */
-export function parseDeclaration(value: unknown, where: string): FlowDeclaration {
+export function parseDeclaration(value: unknown, where: string, code: ErrorCode = "input"): FlowDeclaration {
   const result = declaration.safeParse(value);
   if (!result.success) {
     const { path, message } = result.error.issues[0];
     throw new FlowError(
-      "input",
+      code,
       `${where}: the flow's declaration is wrong at ${path.join(".") || "its top"}: ${message}`,
     );
   }
@@ -98,5 +103,6 @@ export function monotoneFlow(options: FlowOptions): FlowDeclaration {
       bijections: chain,
     },
     "monotoneFlow",
+    "usage",
   );
 }

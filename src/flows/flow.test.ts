@@ -195,9 +195,9 @@ describe("errors", () => {
         [3, Number.NaN],
       ],
       "input",
-      /not finite/,
+      /NaN at row 1, column 1/,
     ],
-    ["infinity", [[1, Number.POSITIVE_INFINITY]], "input", /not finite/],
+    ["infinity", [[1, Number.POSITIVE_INFINITY]], "input", /Infinity at row 0, column 1/],
   ])("name %s", async (_, samples, code, message) => {
     const flow = await randomFlow({ dim: 2 });
     await expectFlowError(() => flow.logProb(samples), code, message);
@@ -211,14 +211,34 @@ describe("errors", () => {
   });
 
   const faulty: [string, Partial<FlowOptions>, string, RegExp][] = [
-    ["an unknown activation", { activation: "Swish" }, "input", /activation.*CPila.*tanh/],
+    ["an unknown activation", { activation: "Swish" }, "usage", /activation.*CPila.*tanh/],
     ["an odd growth for two outputs", { growth: 5 }, "usage", /growth 5 must be even.*CPila/],
-    ["too many dimensions", { dim: 17 }, "input", /dim.*16/],
-    ["a coefficient that is not below 1", { coeff: 1.2 }, "input", /coeff.*1/],
-    ["a depth of 0", { depth: 0 }, "input", /depth/],
-    ["an unknown formulation", { formulation: "affine" as Formulation }, "input", /bijections\.0\.kind/],
+    ["too many dimensions", { dim: 17 }, "usage", /dim.*16/],
+    ["a coefficient that is not below 1", { coeff: 1.2 }, "usage", /coeff.*1/],
+    [
+      "a standardisation of another dimension",
+      { standardisation: { mean: [1], deviation: [2, 2, 2] } },
+      "usage",
+      /standardisation.*one mean/,
+    ],
+    ["a depth of 0", { depth: 0 }, "usage", /depth/],
+    ["an unknown formulation", { formulation: "affine" as Formulation }, "usage", /bijections\.0\.kind/],
   ];
   it.each(faulty)("name %s in a declaration", async (_, options, code, message) => {
     await expectFlowError(() => Flow.create(monotoneFlow({ dim: 2, ...options })), code, message);
   });
+
+  it.each([0, -1, 2.5])("name a capacity of %d", async (capacity) => {
+    await expectFlowError(() => Flow.create(monotoneFlow({ dim: 2 }), { capacity }), "usage", /capacity/);
+  });
+});
+
+it("lets calls take turns on the flow's one memory", async () => {
+  const flow = await randomFlow({ dim: 2 });
+  const [a, b] = [[[0.3, -1]], [[2, 0.5]]];
+  const together = await Promise.all([flow.logProb(a), flow.logProb(b), flow.inverse(a)]);
+  const alone = [await flow.logProb(a), await flow.logProb(b), await flow.inverse(a)];
+  expect(together).toEqual(alone);
+  await expect(flow.logProb([[1]])).rejects.toThrow();
+  expect(await flow.logProb(a)).toEqual(alone[0]);
 });

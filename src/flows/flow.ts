@@ -18,6 +18,12 @@ const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, 
 
 type Samples = Table | readonly (readonly number[])[];
 
+/** Where a pass through the chain has left its results. */
+interface Pass {
+  out: Matrix;
+  logDet: Matrix;
+}
+
 export class Flow {
   readonly declaration: FlowDeclaration;
   readonly dim: number;
@@ -32,6 +38,8 @@ export class Flow {
   readonly #logDet: Tensor;
   readonly #logDetBar: Tensor;
   readonly #staging: Float64Array;
+  /** The end of the last call that uses the flow's memory: calls take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /**
    * Builds a flow with fresh weights.
@@ -45,7 +53,13 @@ export class Flow {
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
     const engine = options.engine ?? (await WasmEngine.create());
-    return new Flow(parsed, engine, options.seed ?? 0, options.capacity ?? engine.preferredBatch);
+    const capacity = options.capacity ?? engine.preferredBatch;
+    check(
+      Number.isInteger(capacity) && capacity > 0,
+      "usage",
+      `capacity must be a positive integer, not ${capacity}`,
+    );
+    return new Flow(parsed, engine, options.seed ?? 0, capacity);
   }
 
   private constructor(declaration: FlowDeclaration, engine: Engine, seed: number, capacity: number) {
@@ -92,22 +106,22 @@ export class Flow {
 
   /** z = F(x) and log|det dF/dx| for each row of x; logDet in nats. */
   async forward(x: Samples): Promise<{ z: Table; logDet: Float64Array }> {
-    const { table, logDet } = await this.#map(x, (count) => this.forwardPass(count));
-    return { z: table, logDet };
+    const { out, logDet } = await this.#map(x, "forward", (count) => this.forwardPass(count));
+    return { z: out, logDet };
   }
 
   /** x = F^-1(z) and log|det dF^-1/dz| for each row of z; logDet in nats. */
   async inverse(z: Samples): Promise<{ x: Table; logDet: Float64Array }> {
-    const { table, logDet } = await this.#map(z, (count) => this.#inversePass(count), true);
-    return { x: table, logDet };
+    const { out, logDet } = await this.#map(z, "inverse", (count) => this.#inversePass(count));
+    return { x: out, logDet };
   }
 
   /** log p(x) for each row of x, in nats, in the units of the original columns. */
   async logProb(x: Samples): Promise<Float64Array> {
-    const { logDet } = await this.#map(x, async (count) => {
-      const { z, logDet } = await this.forwardPass(count);
-      this.engine.gaussianLogDensity(logDet, z);
-      return { out: z, logDet };
+    const { logDet } = await this.#map(x, "forward", async (count) => {
+      const pass = await this.forwardPass(count);
+      this.engine.gaussianLogDensity(pass.logDet, pass.out);
+      return pass;
     });
     return logDet;
   }
@@ -128,43 +142,56 @@ export class Flow {
     return (await this.inverse(z)).x;
   }
 
-  /** Runs a pass over all rows, `capacity` at a time, with the standardisation before it or after it. */
-  async #map(
+  /** Runs a pass over all rows, `capacity` at a time, when the calls before it have ended. */
+  #map(
     samples: Samples,
-    pass: (count: number) => Promise<{ out?: Matrix; z?: Matrix; logDet: Matrix }>,
-    backwards = false,
-  ): Promise<{ table: Table; logDet: Float64Array }> {
-    const input = Table.from(samples);
-    const { dim } = this;
-    check(
-      input.rows === 0 || input.columns === dim,
-      "usage",
-      `the flow has ${dim} dimensions, the samples have ${input.columns}`,
-    );
-    check(input.values.every(Number.isFinite), "input", "the samples hold a number that is not finite");
-    const table = new Table(input.rows, dim);
-    const logDets = new Float64Array(input.rows);
-    const standardisation = this.declaration.standardisation;
-    const constant = standardisation ? standardisation.deviation.reduce((sum, s) => sum - Math.log(s), 0) : 0;
-    for (let start = 0; start < input.rows; start += this.capacity) {
-      const count = Math.min(this.capacity, input.rows - start);
-      this.write(input.slice(start, start + count).values, count, !backwards);
-      const { out, z, logDet } = await pass(count);
-      const result = (out ?? z) as Matrix;
-      const staging = this.#staging.subarray(0, dim * result.lanes);
-      await this.engine.read(result.tensor, staging, result.offset);
+    direction: "forward" | "inverse",
+    pass: (count: number) => Promise<Pass>,
+  ): Promise<{ out: Table; logDet: Float64Array }> {
+    const run = this.#turn.then(() => this.#mapRows(this.#checked(samples), direction, pass));
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  #checked(samples: Samples): Table {
+    const table = Table.from(samples);
+    const fits = table.rows === 0 || table.columns === this.dim;
+    check(fits, "usage", `the flow has ${this.dim} dimensions, the samples have ${table.columns}`);
+    const wrong = table.values.findIndex((x) => !Number.isFinite(x));
+    const where = `row ${Math.floor(wrong / this.dim)}, column ${wrong % this.dim}`;
+    check(wrong < 0, "input", `the samples hold ${table.values[wrong]} at ${where} (counted from 0)`);
+    return table;
+  }
+
+  async #mapRows(
+    input: Table,
+    direction: "forward" | "inverse",
+    pass: (count: number) => Promise<Pass>,
+  ): Promise<{ out: Table; logDet: Float64Array }> {
+    const { dim, capacity } = this;
+    const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
+    // The standardisation stands before the chain: at the start of a forward map, at the end of an inverse.
+    const { standardisation } = this.declaration;
+    const after = direction === "inverse" ? standardisation : undefined;
+    const logScale = standardisation?.deviation.reduce((sum, s) => sum + Math.log(s), 0) ?? 0;
+    for (let start = 0; start < input.rows; start += capacity) {
+      const count = Math.min(capacity, input.rows - start);
+      this.write(input.slice(start, start + count).values, count, direction === "forward");
+      const { out, logDet } = await pass(count);
+      const staging = this.#staging.subarray(0, dim * out.lanes);
+      await this.engine.read(out.tensor, staging, out.offset);
       for (let j = 0; j < dim; j++) {
-        const mean = backwards ? (standardisation?.mean[j] ?? 0) : 0;
-        const deviation = backwards ? (standardisation?.deviation[j] ?? 1) : 1;
+        const mean = after?.mean[j] ?? 0;
+        const deviation = after?.deviation[j] ?? 1;
         for (let i = 0; i < count; i++) {
-          table.values[(start + i) * dim + j] = staging[j * result.lanes + i] * deviation + mean;
+          result.out.values[(start + i) * dim + j] = staging[j * out.lanes + i] * deviation + mean;
         }
       }
-      await this.engine.read(logDet.tensor, logDets.subarray(start, start + count), logDet.offset);
+      await this.engine.read(logDet.tensor, result.logDet.subarray(start, start + count), logDet.offset);
     }
-    if (constant !== 0)
-      for (let i = 0; i < logDets.length; i++) logDets[i] += backwards ? -constant : constant;
-    return { table, logDet: logDets };
+    const shift = direction === "inverse" ? logScale : -logScale;
+    if (shift !== 0) for (let i = 0; i < input.rows; i++) result.logDet[i] += shift;
+    return result;
   }
 
   /** Puts `count` samples (row-major) at the start of the chain, standardised unless told otherwise. */
@@ -188,16 +215,16 @@ export class Flow {
   }
 
   /** The first `length` bijections on the samples that `write` put there; everything stays on the engine. */
-  async forwardPass(count: number, length = this.bijections.length): Promise<{ z: Matrix; logDet: Matrix }> {
+  async forwardPass(count: number, length = this.bijections.length): Promise<Pass> {
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
     for (let i = 0; i < length; i++) {
       await this.bijections[i].forward(this.point(i + 1, count), this.point(i, count), logDet);
     }
-    return { z: this.point(length, count), logDet };
+    return { out: this.point(length, count), logDet };
   }
 
-  async #inversePass(count: number): Promise<{ out: Matrix; logDet: Matrix }> {
+  async #inversePass(count: number): Promise<Pass> {
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
     // The samples were written to the start of the chain: they go to and fro between two points.

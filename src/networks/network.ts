@@ -154,7 +154,7 @@ export class Network {
     if (growth % outputs !== 0) {
       throw new FlowError(
         "usage",
-        `growth ${growth} must be even: ${declaration.activation} has two outputs`,
+        `${name}: growth ${growth} must be even: ${declaration.activation} has two outputs`,
       );
     }
     const plans = Array.from({ length: depth + 1 }, (_, l) => {

@@ -143,7 +143,8 @@ describe.each(engines)("Newton's method on %s", (_, create) => {
     expect(counts.unconverged).toBe(open);
     expect(counts.residual).toBeGreaterThan(0);
     expect(counts.residual).toBeLessThan(16 * engine.epsilon);
-    expect(trace.norms.length).toBe(counts.evaluations);
+    // One more evaluation, without a step, puts the jet at the best point.
+    expect(counts.evaluations).toBe(trace.norms.length + 1);
     expect(point).toEqual(best);
     expect(Math.max(...residuals.flat().map(Math.abs))).toBeLessThan(64 * engine.epsilon);
     engine.basisTangents(views.input, BATCH);

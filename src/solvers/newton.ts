@@ -54,6 +54,7 @@ export async function newton(
       // Back to the best points that were found, and the evaluation there.
       engine.combine(w, 1, rowsOf(state, 0, network.dim));
       network.evaluate(views);
+      counts.evaluations++;
       engine.fill(steps, 0);
       counts.unconverged += open;
     }
