@@ -32,7 +32,11 @@ Examples:
       const began = performance.now();
       const { run, flow } = await openModel(path);
       const { name, test, entropy } = testData(run, options.data, options.columns);
-      check(test.columns === flow.dim, "input", `${name} has ${test.columns} columns, the model was trained on ${flow.dim}`);
+      check(
+        test.columns === flow.dim,
+        "input",
+        `${name} has ${test.columns} columns, the model was trained on ${flow.dim}`,
+      );
       const { loss, standardError, rows } = await evaluate(flow, test);
       const seconds = (performance.now() - began) / 1000;
       const gap = entropy === null ? null : loss - entropy;

@@ -66,7 +66,10 @@ export function resolveData(data: string, seed: number, columns?: readonly strin
     },
     job: { kind: "table", name: basename(data), columns: names, train: plain(train), test: plain(test) },
     dim: table.columns,
-    standardisation: standardisation(train, names),
+    standardisation: standardisation(
+      train,
+      names.map((name) => `${data}, ${/^column \d+$/.test(name) ? name : `column "${name}"`}`),
+    ),
   };
 }
 

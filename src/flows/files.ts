@@ -54,7 +54,9 @@ export function makeFolder(path: string): () => void {
 /** The bytes of a file; throws an error of the given code that names it. */
 export function readFile(path: string, code: "input" | "run" = "input"): Uint8Array {
   try {
-    return readFileSync(path);
+    // Not the Buffer itself: its methods share memory where those of Uint8Array copy.
+    const { buffer, byteOffset, byteLength } = readFileSync(path);
+    return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (cause) {
     throw new FlowError(code, `cannot read ${path}: ${reason(cause)}`, { cause });
   }
