@@ -14,19 +14,16 @@ function element(d: i32, i: i32, j: i32): usize {
   return matrix + (i * d + j) * BYTES;
 }
 
-/** matrix = LU of I + sign J at these lanes (unit lower triangle; the pivots' reciprocals on the diagonal); returns the determinant. */
-function factor(jet: usize, stride: usize, segment: usize, d: i32, sign: f32): v128 {
+/** matrix = LU of I + sign J at these lanes (unit lower triangle; the pivots' reciprocals on the diagonal). */
+function factor(jet: usize, stride: usize, segment: usize, d: i32, sign: f32): void {
   for (let i = 0; i < d; i++) {
     for (let j = 0; j < d; j++) {
       const value = f32x4.mul(splat(sign), v128.load(jet + i * stride + (1 + j) * segment));
       v128.store(element(d, i, j), i == j ? f32x4.add(value, splat(1)) : value);
     }
   }
-  let determinant = splat(1);
   for (let k = 0; k < d; k++) {
-    const pivot = v128.load(element(d, k, k));
-    determinant = f32x4.mul(determinant, pivot);
-    const reciprocal = f32x4.div(splat(1), pivot);
+    const reciprocal = f32x4.div(splat(1), v128.load(element(d, k, k)));
     v128.store(element(d, k, k), reciprocal);
     for (let i = k + 1; i < d; i++) {
       const multiplier = f32x4.mul(v128.load(element(d, i, k)), reciprocal);
@@ -37,7 +34,21 @@ function factor(jet: usize, stride: usize, segment: usize, d: i32, sign: f32): v
       }
     }
   }
-  return determinant;
+}
+
+/** log det(I + sign J), after `factor`. */
+function logDeterminant(d: i32): v128 {
+  let total = splat(0);
+  let product = splat(1);
+  for (let k = 0; k < d; k++) {
+    product = f32x4.mul(product, v128.load(element(d, k, k)));
+    // Eight factors of up to 1 / (1 - L) are far from overflow, and one logarithm serves them all.
+    if (k == d - 1 || k % 8 == 7) {
+      total = f32x4.sub(total, log(product));
+      product = splat(1);
+    }
+  }
+  return total;
 }
 
 /** vector = (I + sign J)^-1 vector, after `factor`. */
@@ -85,8 +96,14 @@ export function addLogDet(logDet: usize, jet: usize, stride: usize, batch: i32, 
   const segment = <usize>batch * 4;
   for (let l: usize = 0; l < segment; l += BYTES) {
     let s = v128.load(logDet + l);
-    if (plus != 0) s = fma(splat(plus), log(factor(jet + l, stride, segment, d, 1)), s);
-    if (minus != 0) s = fma(splat(minus), log(factor(jet + l, stride, segment, d, -1)), s);
+    if (plus != 0) {
+      factor(jet + l, stride, segment, d, 1);
+      s = fma(splat(plus), logDeterminant(d), s);
+    }
+    if (minus != 0) {
+      factor(jet + l, stride, segment, d, -1);
+      s = fma(splat(minus), logDeterminant(d), s);
+    }
     v128.store(logDet + l, s);
   }
 }
@@ -141,7 +158,7 @@ export function solveTransposedLanes(out: usize, outStride: usize, right: usize,
  * the accepted point only ever falls.
  *
  * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance. The norm is the
- * largest |residual| over the larger of 1 and the largest |target|.
+ * largest |residual| over the largest of 1, |target| and |w|.
  */
 export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
   const segment = <usize>batch * 4;
@@ -165,17 +182,22 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     // A norm that is not a number compares false: such a trial is not accepted, and counts as open.
     const accepted = fresh ? i32x4.splat(-1) : f32x4.lt(norm, v128.load(norms + l));
     const best = choose(accepted, norm, fresh ? norm : v128.load(norms + l));
-    const converged = f32x4.le(best, splat(tolerance));
     v128.store(norms + l, best);
-    largest = f32x4.max(largest, best);
-    open = i32x4.sub(open, v128.not(converged));
+    let reach = size;
     for (let i = 0; i < d; i++) {
       const at = l + i * stateStride;
       const r = v128.load(vector + i * BYTES);
       v128.store(residuals + at, fresh ? r : choose(accepted, r, v128.load(residuals + at)));
       const point = v128.load(w + l + i * wStride);
-      v128.store(state + at, fresh ? point : choose(accepted, point, v128.load(state + at)));
+      const kept = fresh ? point : choose(accepted, point, v128.load(state + at));
+      v128.store(state + at, kept);
+      reach = f32x4.max(reach, f32x4.abs(kept));
     }
+    // Rounding grows with the point itself, which a large G(0) puts far from the target.
+    const relative = f32x4.div(f32x4.mul(best, size), reach);
+    const converged = f32x4.le(relative, splat(tolerance));
+    largest = f32x4.max(largest, relative);
+    open = i32x4.sub(open, v128.not(converged));
     factor(jet + l, stride, segment, d, sign);
     solve(d);
     const length = choose(accepted, splat(1), fresh ? splat(1) : f32x4.mul(splat(0.5), v128.load(lengths + l)));

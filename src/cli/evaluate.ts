@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import { toySource } from "../data/source.js";
-import { toyDensities } from "../data/toy/index.js";
 import { check } from "../errors.js";
-import { readTable } from "../experiments/data.js";
+import { looksLikeFile, readTable } from "../experiments/data.js";
 import { testSamples } from "../experiments/presets.js";
 import { evaluate } from "../training/evaluate.js";
 import type { Run } from "../training/run.js";
@@ -78,18 +77,17 @@ function testData(run: Run, data: string | undefined, columns: string | undefine
     const source = trainingSource(run);
     return { name: source.name, test: source.test(seed, testSamples), entropy: source.entropy };
   }
-  if (toyDensities.some((toy) => toy.name === data)) {
+  if (!looksLikeFile(data)) {
     const source = toySource(data);
     return { name: data, test: source.test(seed, testSamples), entropy: source.entropy };
   }
   return { name: data, test: readTable(data, runColumns(run, columns)).table, entropy: null };
 }
 
-/** The columns to read: those asked for, or those of the run where it chose them by name. */
+/** The columns to read: those asked for, or those of the run where names tell them apart. */
 export function runColumns(run: Run, columns: string | undefined): string[] | undefined {
   if (columns !== undefined) return columns.split(",").map((c) => c.trim());
   const { data } = run.config;
-  return data.kind === "table" && data.columns.some((name, i) => name !== `column ${i + 1}`)
-    ? data.columns
-    : undefined;
+  if (data.kind !== "table" || new Set(data.columns).size < data.columns.length) return undefined;
+  return data.columns.some((name, i) => name !== `column ${i + 1}`) ? data.columns : undefined;
 }

@@ -245,3 +245,20 @@ describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (
     }
   });
 });
+
+describe.each(["relaxed", "simd"])("close to singular matrices on the %s build", (build) => {
+  it("keeps log det where the determinant itself would vanish", async () => {
+    const wasm = await WasmEngine.create({ relaxed: build === "relaxed" });
+    const d = 16;
+    const length = 1 - 2 ** -12;
+    const jet = matrix(wasm.tensor(d * (1 + d) * 4), d, (1 + d) * 4);
+    for (let i = 0; i < d; i++) {
+      wasm.write(jet.tensor, new Array(4).fill(-length), i * jet.stride + (1 + i) * 4);
+    }
+    const logDet = matrix(wasm.tensor(4), 1, 4);
+    wasm.addLogDet(logDet, jet, 1, 0);
+    const values = new Float64Array(4);
+    await wasm.read(logDet.tensor, values);
+    for (const value of values) expect(value).toBeCloseTo(-12 * 16 * Math.LN2, 3);
+  });
+});

@@ -34,7 +34,8 @@ export interface ResolvedData {
   standardisation?: { mean: number[]; deviation: number[] };
 }
 
-const looksLikeFile = (data: string) => /[./\\]/.test(data) || existsSync(data);
+/** Whether --data names a file rather than a toy density. */
+export const looksLikeFile = (data: string) => /[./\\]/.test(data) || existsSync(data);
 
 /** Loads what --data names, for training with this seed (which decides the rows held out for testing). */
 export function resolveData(data: string, seed: number, columns?: readonly string[]): ResolvedData {

@@ -4,6 +4,7 @@ import { randomise } from "../../test/support/networks.js";
 import { dot, normalRows, type Rows, testRandom } from "../../test/support/rows.js";
 import type { Engine } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
 import { FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { type FlowOptions, type Formulation, monotoneFlow } from "./declaration.js";
@@ -241,4 +242,19 @@ it("lets calls take turns on the flow's one memory", async () => {
   expect(together).toEqual(alone);
   await expect(flow.logProb([[1]])).rejects.toThrow();
   expect(await flow.logProb(a)).toEqual(alone[0]);
+});
+
+it("reaches its tolerance where a large G(0) puts the solution far from the target", async () => {
+  for (const engine of [new ReferenceEngine(), await WasmEngine.create()]) {
+    for (const bias of [10, 100]) {
+      const flow = await Flow.create(monotoneFlow({ dim: 2, blocks: 1 }), { engine });
+      const closing = flow.parameters.list.find((p) => p.name === "bijections.0.bias.3");
+      closing?.values.set([bias, -bias]);
+      flow.prepare();
+      await flow.forward(normalRows(testRandom(5), 128, 2));
+      const counts = flow.bijections[0].counts;
+      expect(counts?.unconverged).toBe(0);
+      expect(counts?.evaluations).toBeLessThan(8);
+    }
+  }
 });

@@ -27,8 +27,8 @@ export function emptyCounts(): SolverCounts {
 
 /**
  * Solves from the start that the value lanes of views.input hold, to a tolerance on the largest |residual| over
- * max(1, largest |target|). The point w that reached it replaces the start, and views holds the jet of G there.
- * Returns the Newton step from w, which costs nothing more: w minus it is the solution to rounding.
+ * max(1, largest |target|, largest |w|). The point w that reached it replaces the start, and views holds the jet
+ * of G there. Returns the Newton step from w, which costs nothing more: w minus it is the solution to rounding.
  */
 export async function newton(
   engine: Engine,

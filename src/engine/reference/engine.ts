@@ -216,13 +216,17 @@ export class ReferenceEngine implements Engine {
       } else {
         set(state, lengthRow, l, get(state, lengthRow, l) / 2);
       }
-      const converged = get(state, normRow, l) <= tolerance;
+      // Rounding grows with the point itself, which a large G(0) puts far from the target.
+      let reach = size;
+      for (let i = 0; i < d; i++) reach = Math.max(reach, Math.abs(get(state, best(i), l)));
+      const relative = (get(state, normRow, l) * size) / reach;
+      const converged = relative <= tolerance;
       const length = get(state, lengthRow, l);
       for (let i = 0; i < d; i++) {
         const step = length >= 0.25 ? length * get(state, stepRow(i), l) : get(state, residualRow(i), l);
         set(w, i, l, get(state, best(i), l) - (converged ? 0 : step));
       }
-      this.#status.residual = Math.max(this.#status.residual, get(state, normRow, l));
+      this.#status.residual = Math.max(this.#status.residual, relative);
       if (!converged) this.#status.open++;
     }
   }
