@@ -1,0 +1,139 @@
+/** The built program as a user has it: spawned in a temporary directory of its own. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+  bin: { "monotone-flows": string };
+};
+export const program = join(root, bin["monotone-flows"]);
+
+const TIMEOUT = 60_000;
+
+export interface Result {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A new temporary directory, removed after the tests of the file. */
+export function temporary(): string {
+  const folder = mkdtempSync(join(tmpdir(), "monotone-flows-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function execute(file: string, args: readonly string[], cwd: string): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      file,
+      args,
+      { cwd, timeout: TIMEOUT, maxBuffer: 2 ** 26 },
+      (_error, stdout, stderr) => resolve({ code: child.exitCode, stdout, stderr }),
+    );
+  });
+}
+
+/** Runs the program to its end. */
+export function run(cwd: string, ...args: string[]): Promise<Result> {
+  return execute(process.execPath, [program, ...args], cwd);
+}
+
+/** Runs the program where no file may grow beyond so many blocks of 512 bytes: what a full disk does. */
+export function runLimited(blocks: number, cwd: string, ...args: string[]): Promise<Result> {
+  const script = `ulimit -f ${blocks}; exec "$@"`;
+  return execute("sh", ["-c", script, "sh", process.execPath, program, ...args], cwd);
+}
+
+/** Runs the program with --json, expects success and exactly one JSON object on stdout, and returns it. */
+// biome-ignore lint/suspicious/noExplicitAny: every command has its own fields, which the tests check
+export async function json(cwd: string, ...args: string[]): Promise<any> {
+  const { code, stdout, stderr } = await run(cwd, ...args, "--json");
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/^\{.*\}\n$/);
+  return JSON.parse(stdout);
+}
+
+/** Starts the program; `end` resolves when it has ended. */
+export function start(cwd: string, ...args: string[]): { child: ChildProcess; end: Promise<Result> } {
+  const child = spawn(process.execPath, [program, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data) => {
+    stdout += data;
+  });
+  child.stderr.on("data", (data) => {
+    stderr += data;
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT);
+  const end = new Promise<Result>((resolve) => {
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      resolve({ code, stdout, stderr });
+    });
+  });
+  return { child, end };
+}
+
+/** Expects one sentence on one line of stderr that matches, nothing on stdout, and that exit code. */
+export function expectComplaint(result: Result, pattern: RegExp, code = 2): void {
+  expect(result.stderr).toMatch(pattern);
+  expect(result.stderr).toMatch(/^monotone-flows: [^\n]+\n$/);
+  expect(result.stdout).toBe("");
+  expect(result.code).toBe(code);
+}
+
+/** Everything under a folder: paths of folders, and of files with a hash of their bytes. */
+export function snapshot(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .map((name) => {
+      const path = join(folder, name);
+      if (statSync(path).isDirectory()) return `${name}/`;
+      return `${name} ${createHash("sha256").update(readFileSync(path)).digest("hex")}`;
+    })
+    .sort();
+}
+
+/** Paths of the files under a folder, relative to it. */
+export function filesUnder(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => statSync(join(folder, name)).isFile())
+    .map((name) => relative(folder, join(folder, name)))
+    .sort();
+}
+
+export interface TableOptions {
+  columns: number;
+  rows?: number;
+  header?: boolean;
+  /** Factors of the columns. */
+  scale?: readonly number[];
+}
+
+/** Writes a CSV of dependent, skewed columns with means and sizes of their own; the same numbers every time. */
+export function writeTable(
+  path: string,
+  { columns, rows = 120, header = true, scale = [] }: TableOptions,
+): string {
+  let state = 12345;
+  const uniform = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const lines = header ? [Array.from({ length: columns }, (_, j) => `c${j + 1}`).join(",")] : [];
+  for (let i = 0; i < rows; i++) {
+    const common = uniform();
+    const row = Array.from(
+      { length: columns },
+      (_, j) => (scale[j] ?? 1) * (7 * j - 3 + (1 + j) * (common ** 2 + uniform())),
+    );
+    lines.push(row.join(","));
+  }
+  writeFileSync(path, `${lines.join("\n")}\n`);
+  return path;
+}

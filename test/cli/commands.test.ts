@@ -1,0 +1,190 @@
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { decode } from "fast-png";
+import { beforeAll, describe, expect, it } from "vitest";
+import { readNpy } from "../../src/data/npy.js";
+import { readFile } from "../../src/flows/files.js";
+import { decodeSafetensors, encodeSafetensors } from "../../src/flows/safetensors.js";
+import { expectComplaint, filesUnder, json, run, snapshot, temporary } from "./cli.js";
+
+const folder = temporary();
+// biome-ignore lint/suspicious/noExplicitAny: the fields are what is tested
+let trained: any;
+
+beforeAll(async () => {
+  trained = await json(folder, "train", "--data", "2spirals", "--steps", "30", "--out", "spirals");
+}, 60_000);
+
+describe("train", () => {
+  it("reports the contract's fields", () => {
+    expect(trained).toMatchObject({ run: "spirals", data: "2spirals", steps: 30, unit: "nats" });
+    expect(trained.testLoss).toBeGreaterThan(trained.entropy);
+    expect(trained.gap).toBeCloseTo(trained.testLoss - trained.entropy, 12);
+    for (const field of ["standardError", "msPerStep", "seconds"]) {
+      expect(trained[field]).toBeGreaterThan(0);
+    }
+  });
+
+  it("leaves exactly the files of a run", () => {
+    expect(filesUnder(join(folder, "spirals"))).toEqual([
+      "checkpoint/step-00000030.safetensors",
+      "config.json",
+      "figures/density.png",
+      "figures/density.svg",
+      "figures/loss.png",
+      "figures/loss.svg",
+      "flow.json",
+      "metrics.jsonl",
+      "model.safetensors",
+      "summary.json",
+    ]);
+    const summary = JSON.parse(readFileSync(join(folder, "spirals", "summary.json"), "utf8"));
+    expect(summary).toEqual(trained);
+    const lines = readFileSync(join(folder, "spirals", "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n");
+    const losses = lines.map((line) => JSON.parse(line));
+    expect(losses.map(({ step }) => step)).toEqual([10, 20, 30]);
+    expect(losses[2].loss).toBeLessThan(losses[0].loss);
+    const config = JSON.parse(readFileSync(join(folder, "spirals", "config.json"), "utf8"));
+    expect(config.training).toMatchObject({ steps: 30, batch: 500, seed: 0 });
+  });
+
+  it("leaves a run that is there alone", async () => {
+    const before = snapshot(folder);
+    expectComplaint(
+      await run(folder, "train", "--steps", "2", "--out", "spirals"),
+      /spirals is not empty.*--resume spirals/,
+    );
+    expect(snapshot(folder)).toEqual(before);
+  });
+});
+
+it("evaluate agrees with train", async () => {
+  const result = await json(folder, "evaluate", "spirals");
+  for (const field of ["data", "steps", "standardError", "unit", "entropy", "msPerStep"]) {
+    expect(result[field]).toEqual(trained[field]);
+  }
+  expect(result.testLoss).toBeCloseTo(trained.testLoss, 6);
+  expect(result.gap).toBeCloseTo(trained.gap, 6);
+  expect(result.seconds).toBeGreaterThan(0);
+});
+
+it("evaluate takes other data", async () => {
+  const result = await json(folder, "evaluate", "spirals", "--data", "moons");
+  expect(result.data).toBe("moons");
+  expect(result.gap).toBeCloseTo(result.testLoss - result.entropy, 12);
+});
+
+it("sample is decided by its seed, in every format, and score reads what sample writes", async () => {
+  const sample = (out: string, ...more: string[]) =>
+    json(folder, "sample", "spirals", "-n", "40", "--out", out, ...more);
+  const [first] = await Promise.all([sample("a.csv", "--seed", "3"), sample("b.npy", "--seed", "3")]);
+  await Promise.all([sample("c.csv"), sample("new/folder/d.png", "--seed", "3")]);
+  expect(first).toEqual({ run: "spirals", n: 40, out: "a.csv" });
+
+  const text = (name: string) => readFileSync(join(folder, name), "utf8");
+  const rows = text("a.csv").trim().split("\n");
+  expect(rows[0]).toBe("x1,x2");
+  const numbers = rows.slice(1).map((row) => row.split(",").map(Number));
+  const npy = readNpy(readFile(join(folder, "b.npy")), "b.npy");
+  expect(npy.toArray()).toEqual(numbers);
+  expect(numbers).toHaveLength(40);
+  expect(text("c.csv")).not.toBe(text("a.csv"));
+  const png = decode(readFileSync(join(folder, "new", "folder", "d.png")));
+  expect(Math.min(png.width, png.height)).toBeGreaterThan(300);
+
+  const [plain, csv, array] = await Promise.all([
+    run(folder, "sample", "spirals", "-n", "40", "--seed", "3"),
+    json(folder, "score", "spirals", "--data", "a.csv", "--out", "scores.csv"),
+    json(folder, "score", "spirals", "--data", "b.npy", "--out", "scores.npy"),
+  ]);
+  expect(plain.stdout).toBe(text("a.csv"));
+  expect(csv).toMatchObject({ run: "spirals", rows: 40, out: "scores.csv" });
+  const [header, ...lines] = text("scores.csv").trim().split("\n");
+  expect(header).toBe("log_prob");
+  const scores = lines.map(Number);
+  expect(csv.mean).toBeCloseTo(scores.reduce((a, b) => a + b) / 40, 10);
+  expect(array.mean).toBe(csv.mean);
+  expect([...readNpy(readFile(join(folder, "scores.npy")), "scores.npy").values]).toEqual(scores);
+
+  const printed = await run(folder, "score", "spirals", "--data", "a.csv");
+  expect(printed.stdout.trim().split("\n").map(Number)).toEqual(scores);
+  const evaluated = await json(folder, "evaluate", "spirals", "--data", "a.csv");
+  expect(evaluated.testLoss).toBeCloseTo(-csv.mean, 10);
+  expect(evaluated).toMatchObject({ entropy: null, gap: null, rows: 40 });
+}, 60_000);
+
+describe("verify", () => {
+  it.concurrent("certifies a trained model", async () => {
+    const result = await json(folder, "verify", "spirals");
+    expect(result).toMatchObject({ run: "spirals", ok: true });
+    expect(result.blocks).toHaveLength(10);
+    for (const { kind, lipschitzBound } of result.blocks) {
+      expect(kind).toBe("monotone");
+      expect(lipschitzBound).toBeGreaterThan(0);
+      expect(lipschitzBound).toBeLessThan(1);
+    }
+    expect(result.roundTrip).toBeLessThan(1e-4);
+    expect(result.logDetError).toBeLessThan(1e-3);
+  });
+
+  it.concurrent("does not certify weights whose power iteration was misled", async () => {
+    cpSync(join(folder, "spirals"), join(folder, "tampered"), { recursive: true });
+    const file = join(folder, "tampered", "model.safetensors");
+    const model = decodeSafetensors(readFileSync(file), file);
+    const network = [...model.tensors.keys()].find((name) => name.endsWith(".weight.3"));
+    const tensor = (kind: string) => {
+      const found = model.tensors.get(network?.replace("weight", kind) ?? "");
+      if (!found) throw new Error(`no ${kind}`);
+      return found;
+    };
+    const { shape, values } = tensor("weight");
+    values.forEach((value, i) => {
+      values[i] = 50 * value;
+    });
+    // sigma = left^T W right = 0: no limit binds.
+    const [rows, columns] = shape;
+    const right = tensor("right").values.fill(1 / Math.sqrt(columns));
+    const image = Array.from({ length: rows }, (_, r) =>
+      right.reduce((sum, x, c) => sum + values[r * columns + c] * x, 0),
+    );
+    const length = Math.hypot(image[0], image[1]);
+    tensor("left")
+      .values.fill(0)
+      .set([-image[1] / length, image[0] / length]);
+    writeFileSync(file, encodeSafetensors(model));
+
+    const { code, stdout, stderr } = await run(folder, "verify", "tampered", "--json");
+    expect(code).toBe(1);
+    const result = JSON.parse(stdout);
+    expect(result.ok).toBe(false);
+    expect(result.blocks[0].lipschitzBound).toBeGreaterThan(1);
+    expect(stderr).toMatch(
+      /^monotone-flows: tampered is not certified: block 1 \(monotone\) .* Lipschitz constant is \d+\.\d+, not below 1[^\n]*\n$/,
+    );
+  }, 60_000);
+});
+
+describe("help", () => {
+  it.concurrent.each(["train", "evaluate", "sample", "score", "verify", "bench"])(
+    "%s shows examples",
+    async (name) => {
+      const { code, stdout, stderr } = await run(folder, name, "--help");
+      expect(stdout).toMatch(
+        new RegExp(`^Usage: monotone-flows ${name} [\\s\\S]*\nExamples:\n  \\$ monotone-flows ${name}`),
+      );
+      expect(stderr).toBe("");
+      expect(code).toBe(0);
+    },
+  );
+
+  it("of the program names every command", async () => {
+    const [help, none] = await Promise.all([run(folder, "--help"), run(folder)]);
+    for (const name of ["train", "evaluate", "sample", "score", "verify", "bench"]) {
+      expect(help.stdout).toMatch(new RegExp(`^  ${name}\\b`, "m"));
+    }
+    expect(help.code).toBe(0);
+    expect(none).toEqual({ code: 2, stdout: "", stderr: help.stdout });
+  });
+});

@@ -1,0 +1,174 @@
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { expectComplaint, json, run, runLimited, snapshot, start, temporary, writeTable } from "./cli.js";
+
+const folder = temporary();
+writeTable(join(folder, "table.csv"), { columns: 2 });
+
+const at = (...names: string[]) => readFileSync(join(folder, ...names));
+
+/** The lines of metrics without their times. */
+const metrics = (name: string) =>
+  at(name, "metrics.jsonl")
+    .toString()
+    .trim()
+    .split("\n")
+    .map((line) => ({ ...JSON.parse(line), seconds: 0 }));
+
+/** The names of complete checkpoints. */
+function checkpoints(name: string): string[] {
+  try {
+    return readdirSync(join(folder, name, "checkpoint")).filter((file) => file.endsWith(".safetensors"));
+  } catch {
+    return [];
+  }
+}
+
+/** The newest: a process that is killed right after it wrote one leaves the older one, too. */
+const newest = (name: string) => checkpoints(name).sort().at(-1) ?? "";
+
+const stepOf = (file: string) => Number(/\d+/.exec(file)?.[0] ?? 0);
+
+/** Starts the program, and sends a signal once there is a checkpoint after that step. */
+async function interrupt(signal: NodeJS.Signals, name: string, after: number, ...args: string[]) {
+  const { child, end } = start(folder, "train", ...args);
+  while (!(stepOf(newest(name)) > after) && child.exitCode === null) await sleep(3);
+  child.kill(signal);
+  return end;
+}
+
+it.each([1, 2])(
+  "goes on bit for bit after SIGINT and kill -9, on %d threads",
+  async (threads) => {
+    const steps = 150;
+    const [whole, broken] = [`whole${threads}`, `broken${threads}`];
+    const options = [
+      "--data",
+      "table.csv",
+      "--batch",
+      "40",
+      "--steps",
+      `${steps}`,
+      "--threads",
+      `${threads}`,
+      "--checkpoint-every",
+      "7",
+    ];
+    await json(folder, "train", ...options, "--out", whole);
+
+    const stopped = await interrupt("SIGINT", broken, 0, ...options, "--out", broken);
+    expect(stopped.stdout).toBe("");
+    expect(stopped.stderr).toMatch(
+      new RegExp(
+        `\nmonotone-flows: stopped at step \\d+; go on with: monotone-flows train --resume ${broken}\n$`,
+      ),
+    );
+    expect(stopped.code).toBe(1);
+    const first = stepOf(newest(broken));
+    expect(first).toBe(Number(/stopped at step (\d+)/.exec(stopped.stderr)?.[1]));
+    expect(first).toBeLessThan(steps);
+
+    const killed = await interrupt("SIGKILL", broken, first, "--resume", broken);
+    expect(killed.code).toBe(null);
+    const second = stepOf(newest(broken));
+    expect(second).toBeGreaterThan(first);
+    expect(second).toBeLessThan(steps);
+    expect(killed.stderr).toMatch(new RegExp(`^Going on from step ${first}: `));
+
+    // What a machine that loses its power may leave: a newer checkpoint and a model, both cut short.
+    const complete = at(broken, "checkpoint", newest(broken));
+    writeFileSync(
+      join(folder, broken, "checkpoint", "step-00000149.safetensors"),
+      complete.subarray(0, 5000),
+    );
+    writeFileSync(join(folder, broken, "checkpoint", "step-00000149.safetensors.7.partial"), "cut");
+    writeFileSync(join(folder, broken, "model.safetensors.7.partial"), "cut");
+    const done = await run(folder, "train", "--resume", broken);
+    expect(done.code, done.stderr).toBe(0);
+    expect(done.stderr).toMatch(new RegExp(`^Going on from step ${second}: `));
+
+    expect(at(broken, "model.safetensors").equals(at(whole, "model.safetensors"))).toBe(true);
+    const last = `step-00000${steps}.safetensors`;
+    expect(at(broken, "checkpoint", last).equals(at(whole, "checkpoint", last))).toBe(true);
+    expect(metrics(broken)).toEqual(metrics(whole));
+    const names = (name: string) => snapshot(join(folder, name)).map((line) => line.split(" ")[0]);
+    expect(names(broken)).toEqual(names(whole));
+  },
+  60_000,
+);
+
+const short = ["--data", "table.csv", "--batch", "40", "--threads", "1"];
+
+it.concurrent("goes on beyond the end of a finished run, and only with what may change", async () => {
+  await Promise.all([
+    json(folder, "train", ...short, "--steps", "20", "--out", "longer"),
+    json(folder, "train", ...short, "--steps", "30", "--out", "long"),
+  ]);
+  const before = snapshot(join(folder, "longer"));
+  const resume = (...args: string[]) => run(folder, "train", "--resume", "longer", ...args);
+  expectComplaint(await resume(), /longer has all its 20 steps; ask for more with --steps/);
+  expectComplaint(await resume("--steps", "10"), /--steps 10 is less than the 20 steps/);
+  expectComplaint(await resume("--steps", "0"), /--steps must be a positive whole number, not '0'/);
+  expectComplaint(await resume("--learning-rate", "1"), /--learning-rate cannot be changed/);
+  expectComplaint(await resume("--seed", "1", "--steps", "40"), /--seed cannot be changed/);
+  expect(snapshot(join(folder, "longer"))).toEqual(before);
+
+  const longer = await json(folder, "train", "--resume", "longer", "--steps", "30");
+  expect(longer.steps).toBe(30);
+  expect(at("longer", "model.safetensors").equals(at("long", "model.safetensors"))).toBe(true);
+  expect(metrics("longer").map(({ step }) => step)).toEqual([10, 20, 30]);
+}, 60_000);
+
+it.concurrent("stops when the loss is no longer finite, and names step, block and last good checkpoint", async () => {
+  await json(folder, "train", ...short, "--steps", "5", "--out", "wild");
+  const config = JSON.parse(at("wild", "config.json").toString());
+  config.training.learningRate = 1e30;
+  config.checkpointEvery = 1;
+  writeFileSync(join(folder, "wild", "config.json"), JSON.stringify(config));
+  const before = at("wild", "model.safetensors");
+  const { code, stdout, stderr } = await run(folder, "train", "--resume", "wild", "--steps", "50");
+  expect(code).toBe(1);
+  expect(stdout).toBe("");
+  const last = stderr.trim().split("\n").at(-1);
+  expect(last).toMatch(
+    /^monotone-flows: .* at step \d+, in block \d+ \(monotone\); the last good checkpoint is that of step 5, in wild.checkpoint$/,
+  );
+  expect(at("wild", "model.safetensors").equals(before)).toBe(true);
+  expect(checkpoints("wild")).toEqual(["step-00000005.safetensors"]);
+
+  const early = await run(folder, "train", ...short, "--learning-rate", "1e30", "--out", "wilder");
+  expect(early.stderr).toMatch(
+    /\nmonotone-flows: .* at step \d+, in block \d+ \(monotone\); there is no checkpoint yet\n$/,
+  );
+  expect(early.code).toBe(1);
+}, 60_000);
+
+it.concurrent.skipIf(process.platform === "win32")(
+  "keeps model and checkpoint when the disk is full",
+  async () => {
+    await json(folder, "train", ...short, "--steps", "3", "--out", "kept");
+    const keep = () =>
+      snapshot(join(folder, "kept")).filter((line) => /^(model|checkpoint|flow|summary)/.test(line));
+    const before = keep();
+    const { code, stdout, stderr } = await runLimited(
+      16,
+      folder,
+      "train",
+      "--resume",
+      "kept",
+      "--steps",
+      "6",
+    );
+    expect(stderr.trim().split("\n").at(-1)).toMatch(
+      /^monotone-flows: cannot write kept.checkpoint.step-00000006\.safetensors: the file would be larger than allowed$/,
+    );
+    expect(stdout).toBe("");
+    expect(code).toBe(2);
+    expect(keep()).toEqual(before);
+    cpSync(join(folder, "kept"), join(folder, "copy"), { recursive: true });
+    expect((await json(folder, "train", "--resume", "copy")).steps).toBe(6);
+  },
+  60_000,
+);
