@@ -168,7 +168,7 @@ function complaint(cell: string): string {
   if (INFINITE.test(cell)) return "the number is infinite";
   if (isNumber(cell)) return `${cell} is too large for a number`;
   const shown = cell.length > 40 ? `${cell.slice(0, 40)}...` : cell;
-  return `${JSON.stringify(shown)} is not a number; leave the column out or write it in numbers`;
+  return `${JSON.stringify(shown)} is not a number; choose columns of numbers with --columns, or write this one in numbers`;
 }
 
 function count(n: number, noun: string): string {

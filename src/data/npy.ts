@@ -54,7 +54,8 @@ export function readNpy(bytes: Uint8Array, path: string): Table {
   check(rows * columns > 0, "input", `${path}: the array is empty`);
   const Numbers = type === "<f8" ? Float64Array : Float32Array;
   const expected = rows * columns * Numbers.BYTES_PER_ELEMENT;
-  const data = bytes.slice(start);
+  // A copy, also of a Buffer, whose own slice shares its memory.
+  const data = Uint8Array.prototype.slice.call(bytes, start);
   if (data.length !== expected) {
     throw fail(
       `${rows} x ${columns} numbers of type ${type} need ${expected} bytes, the file has ${data.length}`,

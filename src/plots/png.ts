@@ -1,8 +1,6 @@
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname } from "node:path";
 import { Resvg } from "@resvg/resvg-js";
-import { FlowError } from "../errors.js";
+import { writeFileAtomically } from "../flows/files.js";
 import type { Picture } from "./picture.js";
 
 const { resolve } = createRequire(import.meta.url);
@@ -25,17 +23,7 @@ export function writePicture(picture: Picture, path: string): string[] {
   const contents = { svg: picture.svg, png: renderPng(picture) };
   return Object.entries(contents).map(([extension, content]) => {
     const file = `${path}.${extension}`;
-    const beside = `${file}.${process.pid}.tmp`;
-    try {
-      mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(beside, content);
-      renameSync(beside, file);
-    } catch (cause) {
-      if (existsSync(beside)) rmSync(beside);
-      throw new FlowError("output", `cannot write the figure ${file}: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+    writeFileAtomically(file, content);
     return file;
   });
 }

@@ -1,5 +1,6 @@
 /** The program of the ranks 1, 2, ...: the same steps as rank 0, until the end or until some rank asks to stop. */
 import { workerData } from "node:worker_threads";
+import { FlowError } from "../errors.js";
 import { createTrainer, type TrainingJob } from "./job.js";
 import { type SharedRanks, ThreadCommunicator } from "./thread-communicator.js";
 
@@ -12,7 +13,9 @@ try {
     if (stop) break;
   }
 } catch (error) {
-  // A loss that is not finite is seen by all ranks in the same step: rank 0 reports it.
-  communicator.abort();
-  throw error;
+  // All ranks see a loss that is not finite in the same step, and rank 0 reports it.
+  if (!(error instanceof FlowError && error.code === "numerical")) {
+    communicator.abort();
+    throw error;
+  }
 }

@@ -138,37 +138,39 @@ it.concurrent("stops when the loss is no longer finite, and names step, block an
   expect(at("wild", "model.safetensors").equals(before)).toBe(true);
   expect(checkpoints("wild")).toEqual(["step-00000005.safetensors"]);
 
-  const early = await run(folder, "train", ...short, "--learning-rate", "1e30", "--out", "wilder");
+  const early = await run(
+    folder,
+    "train",
+    ...short,
+    "--threads",
+    "2",
+    "--learning-rate",
+    "1e30",
+    "--out",
+    "wilder",
+  );
   expect(early.stderr).toMatch(
     /\nmonotone-flows: .* at step \d+, in block \d+ \(monotone\); there is no checkpoint yet\n$/,
   );
   expect(early.code).toBe(1);
 }, 60_000);
 
-it.concurrent.skipIf(process.platform === "win32")(
-  "keeps model and checkpoint when the disk is full",
-  async () => {
-    await json(folder, "train", ...short, "--steps", "3", "--out", "kept");
-    const keep = () =>
-      snapshot(join(folder, "kept")).filter((line) => /^(model|checkpoint|flow|summary)/.test(line));
-    const before = keep();
-    const { code, stdout, stderr } = await runLimited(
-      16,
-      folder,
-      "train",
-      "--resume",
-      "kept",
-      "--steps",
-      "6",
-    );
-    expect(stderr.trim().split("\n").at(-1)).toMatch(
-      /^monotone-flows: cannot write kept.checkpoint.step-00000006\.safetensors: the file would be larger than allowed$/,
-    );
-    expect(stdout).toBe("");
-    expect(code).toBe(2);
-    expect(keep()).toEqual(before);
-    cpSync(join(folder, "kept"), join(folder, "copy"), { recursive: true });
-    expect((await json(folder, "train", "--resume", "copy")).steps).toBe(6);
-  },
-  60_000,
-);
+it("keeps model and checkpoint when the disk is full", {
+  concurrent: true,
+  skip: process.platform === "win32",
+  timeout: 60_000,
+}, async () => {
+  await json(folder, "train", ...short, "--steps", "3", "--out", "kept");
+  const keep = () =>
+    snapshot(join(folder, "kept")).filter((line) => /^(model|checkpoint|flow|summary)/.test(line));
+  const before = keep();
+  const { code, stdout, stderr } = await runLimited(16, folder, "train", "--resume", "kept", "--steps", "6");
+  expect(stderr.trim().split("\n").at(-1)).toMatch(
+    /^monotone-flows: cannot write kept.checkpoint.step-00000006\.safetensors: the file would be larger than allowed$/,
+  );
+  expect(stdout).toBe("");
+  expect(code).toBe(2);
+  expect(keep()).toEqual(before);
+  cpSync(join(folder, "kept"), join(folder, "copy"), { recursive: true });
+  expect((await json(folder, "train", "--resume", "copy")).steps).toBe(6);
+});

@@ -30,6 +30,6 @@ export function toyDensity(name: string): ToyDensity {
   if (density !== undefined) return density;
   const names = toyDensities.map((candidate) => candidate.name);
   const nearest = nearestName(name, names);
-  const hint = nearest === null ? "" : `did you mean "${nearest}"? `;
-  throw new FlowError("usage", `there is no data set "${name}"; ${hint}Known are ${names.join(", ")}.`);
+  const hint = nearest === null ? "" : ` (did you mean "${nearest}"?)`;
+  throw new FlowError("usage", `there is no data set "${name}"${hint}; known are ${names.join(", ")}`);
 }
