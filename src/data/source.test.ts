@@ -50,7 +50,7 @@ describe("toySource", () => {
   });
 
   it("refuses other names", () => {
-    expect(() => toySource("moon")).toThrow(/no data set "moon"; did you mean "moons"\?/);
+    expect(() => toySource("moon")).toThrow(/no data set "moon" \(did you mean "moons"\?\)/);
   });
 });
 

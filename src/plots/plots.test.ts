@@ -293,7 +293,7 @@ describe("writePicture", () => {
     writeFileSync(join(folder, "taken"), "");
     const path = join(folder, "taken", "line");
     expect(codeOf(() => writePicture(picture, path))).toBe("output");
-    expect(() => writePicture(picture, path)).toThrow(`cannot write the figure ${path}.svg`);
+    expect(() => writePicture(picture, path)).toThrow(`cannot write ${path}.svg`);
     rmSync(folder, { recursive: true });
   });
 });

@@ -145,7 +145,7 @@ describe("the pictures stand upright", () => {
 describe("toyDensity", () => {
   it("suggests the nearest name", () => {
     expect(() => toyDensity("2spiral")).toThrow(
-      /no data set "2spiral"; did you mean "2spirals"\? .*swissroll/,
+      /no data set "2spiral" \(did you mean "2spirals"\?\); .*swissroll/,
     );
     expect(() => toyDensity("qqqqqqqqqq")).toThrow(/no data set "qqqqqqqqqq"; Known/);
     expect(() => toyDensity("")).toThrow(FlowError);
