@@ -3,3 +3,4 @@ export * from "./linear";
 export * from "./rows";
 export { addLogDet, basisTangents, logDetCotangent, newtonStep, solveTransposedLanes } from "./lanewise";
 export * from "./generated/pointwise";
+export { multiplyAddPeak } from "./peak";

@@ -2,7 +2,7 @@
 // A jet matrix has rows i and lane segments of `batch` lanes: segment 0 holds G(w)_i, segment 1 + k holds
 // J[i][k] = dG_i/dw_k. Since |J| < 1, the symmetric part of I +- J is positive definite, so elimination
 // without pivoting has positive pivots.
-import { BYTES, choose, fma, log, splat } from "./simd";
+import { BYTES, choose, fma, log, negativeFma, splat } from "./simd";
 
 const MAX_DIM: i32 = 16;
 const matrix: usize = memory.data(MAX_DIM * MAX_DIM * BYTES, 16);
@@ -79,6 +79,45 @@ function solveTransposed(d: i32): void {
   }
 }
 
+// One and two dimensions, the most frequent, have closed forms: with A = I + sign J,
+// A^-1 = [a11, -a01; -a10, a00] / det A, det A = a00 a11 - a01 a10.
+
+/** Element i, j of I + sign J at these lanes. */
+// @ts-ignore: decorator
+@inline
+function entry(jet: usize, stride: usize, segment: usize, i: i32, j: i32, sign: f32): v128 {
+  return fma(splat(sign), v128.load(jet + i * stride + (1 + j) * segment), splat(i == j ? 1 : 0));
+}
+
+// @ts-ignore: decorator
+@inline
+function determinant2(a00: v128, a01: v128, a10: v128, a11: v128): v128 {
+  return negativeFma(a01, a10, f32x4.mul(a00, a11));
+}
+
+/** vector = A^-1 vector, or A^-T vector with `transposed`. */
+function solveLanes(jet: usize, stride: usize, segment: usize, d: i32, sign: f32, transposed: bool): void {
+  if (d == 1) {
+    v128.store(vector, f32x4.div(v128.load(vector), entry(jet, stride, segment, 0, 0, sign)));
+  } else if (d == 2) {
+    const a00 = entry(jet, stride, segment, 0, 0, sign);
+    const upper = entry(jet, stride, segment, 0, 1, sign);
+    const lower = entry(jet, stride, segment, 1, 0, sign);
+    const a11 = entry(jet, stride, segment, 1, 1, sign);
+    const a01 = transposed ? lower : upper;
+    const a10 = transposed ? upper : lower;
+    const reciprocal = f32x4.div(splat(1), determinant2(a00, a01, a10, a11));
+    const r0 = v128.load(vector);
+    const r1 = v128.load(vector, BYTES);
+    v128.store(vector, f32x4.mul(negativeFma(a01, r1, f32x4.mul(a11, r0)), reciprocal));
+    v128.store(vector, f32x4.mul(negativeFma(a10, r0, f32x4.mul(a00, r1)), reciprocal), BYTES);
+  } else {
+    factor(jet, stride, segment, d, sign);
+    if (transposed) solveTransposed(d);
+    else solve(d);
+  }
+}
+
 /** The tangents of a jet of the identity: segment 1 + k of row i is 1 where i = k, else 0. */
 export function basisTangents(jet: usize, stride: usize, batch: i32, d: i32): void {
   const segment = <usize>batch * 4;
@@ -114,6 +153,10 @@ export function addLogDet(logDet: usize, jet: usize, stride: usize, batch: i32, 
  */
 export function logDetCotangent(bar: usize, barStride: usize, weight: usize, jet: usize, stride: usize, batch: i32, d: i32, plus: f32, minus: f32): void {
   const segment = <usize>batch * 4;
+  if (d == 2) {
+    logDetCotangent2(bar, barStride, weight, jet, stride, segment, plus, minus);
+    return;
+  }
   for (let l: usize = 0; l < segment; l += BYTES) {
     for (let i = 0; i < d; i++) v128.store(bar + l + i * barStride, splat(0));
     let first = true;
@@ -137,13 +180,39 @@ export function logDetCotangent(bar: usize, barStride: usize, weight: usize, jet
   }
 }
 
+/** The same in two dimensions: A^-T = [a11, -a10; -a01, a00] / det A, of A = I + J and of I - J. */
+function logDetCotangent2(bar: usize, barStride: usize, weight: usize, jet: usize, stride: usize, segment: usize, plus: f32, minus: f32): void {
+  const one = splat(1);
+  for (let l: usize = 0; l < segment; l += BYTES) {
+    const j00 = v128.load(jet + l + segment);
+    const j01 = v128.load(jet + l + 2 * segment);
+    const j10 = v128.load(jet + l + segment + stride);
+    const j11 = v128.load(jet + l + 2 * segment + stride);
+    const scale = v128.load(weight + l);
+    const off = f32x4.mul(j01, j10);
+    const p00 = f32x4.add(one, j00);
+    const p11 = f32x4.add(one, j11);
+    const m00 = f32x4.sub(one, j00);
+    const m11 = f32x4.sub(one, j11);
+    const rising = f32x4.div(f32x4.mul(splat(plus), scale), f32x4.sub(f32x4.mul(p00, p11), off));
+    const falling = f32x4.div(f32x4.mul(splat(minus), scale), f32x4.sub(f32x4.mul(m00, m11), off));
+    const both = f32x4.neg(f32x4.add(rising, falling));
+    const target = bar + l;
+    v128.store(target, splat(0));
+    v128.store(target + barStride, splat(0));
+    v128.store(target + segment, negativeFma(falling, m11, f32x4.mul(rising, p11)));
+    v128.store(target + 2 * segment, f32x4.mul(both, j10));
+    v128.store(target + segment + barStride, f32x4.mul(both, j01));
+    v128.store(target + 2 * segment + barStride, negativeFma(falling, m00, f32x4.mul(rising, p00)));
+  }
+}
+
 /** out = (I + sign J)^-T right, lane by lane. */
 export function solveTransposedLanes(out: usize, outStride: usize, right: usize, rightStride: usize, jet: usize, stride: usize, batch: i32, d: i32, sign: f32): void {
   const segment = <usize>batch * 4;
   for (let l: usize = 0; l < segment; l += BYTES) {
-    factor(jet + l, stride, segment, d, sign);
     for (let i = 0; i < d; i++) v128.store(vector + i * BYTES, v128.load(right + l + i * rightStride));
-    solveTransposed(d);
+    solveLanes(jet + l, stride, segment, d, sign, true);
     for (let i = 0; i < d; i++) v128.store(out + l + i * outStride, v128.load(vector + i * BYTES));
   }
 }
@@ -198,8 +267,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     const converged = f32x4.le(relative, splat(tolerance));
     largest = f32x4.max(largest, relative);
     open = i32x4.sub(open, v128.not(converged));
-    factor(jet + l, stride, segment, d, sign);
-    solve(d);
+    solveLanes(jet + l, stride, segment, d, sign, false);
     const length = choose(accepted, splat(1), fresh ? splat(1) : f32x4.mul(splat(0.5), v128.load(lengths + l)));
     v128.store(lengths + l, length);
     const newton = f32x4.ge(length, splat(0.25));

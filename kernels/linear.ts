@@ -1,37 +1,83 @@
 // Matrix products with the lanes innermost. Strides are in bytes; lanes are a multiple of 4.
 import { LANES, BYTES } from "./simd";
-import { linearPair, linearSingle, linearSix, outerRows } from "./generated/tiles";
+import { linearPair, linearSingle, linearSix, outerRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
 
-// Six vectors: at this width all columns of the input tile stay in the first-level cache while the rows go by.
-const TILE: i32 = 6;
+/** The stretch of lanes (in vectors) for which all columns of the input stay in the first-level cache while the rows go by. */
+// @ts-ignore: decorator
+@inline
+function stretch(columns: i32): i32 {
+  return max(6, 1024 / columns / 6 * 6);
+}
+
+/** What rows without a bias begin with. */
+const zeros = memory.data<f32>([0, 0, 0, 0, 0, 0], 16);
 
 /**
- * out[r][l] (+)= sum_c weight[r][c] input[c][l], plus bias[r] in the first `biasLanes` lanes (the values of a
- * jet; its tangents take none). The transposed product is the same call with byRow and byColumn exchanged.
+ * out[r][l] = sum_c weight[r][c] input[c][l], plus bias[r] in the first `biasLanes` lanes (the values of a jet;
+ * its tangents take none).
  */
-export function linear(out: usize, outStride: usize, weight: usize, byRow: usize, byColumn: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasLanes: i32, accumulate: bool): void {
+export function linear(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasLanes: i32): void {
+  linearLanes(out, outStride, weight, weightStride, input, inputStride, rows, columns, biasLanes, bias, 4);
+  const values = <usize>biasLanes * 4;
+  linearLanes(out + values, outStride, weight, weightStride, input + values, inputStride, rows, columns, lanes - biasLanes, zeros, 0);
+}
+
+/** The same with bias[r] in all lanes, the biases of successive rows `biasStride` bytes apart. */
+function linearLanes(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasStride: usize): void {
   const total = lanes / LANES;
-  for (let v = 0; v < total; v += TILE) {
-    const vectors = min(TILE, total - v);
+  const width = stretch(columns);
+  for (let v = 0; v < total; v += width) {
+    const vectors = min(width, total - v);
     const source = input + v * BYTES;
-    const left = biasLanes - v * LANES;
     let target = out + v * BYTES;
     let w = weight;
     let b = bias;
     let r = rows;
     for (; r >= 6; r -= 6) {
-      linearSix(target, outStride, w, byRow, byColumn, source, inputStride, columns, b, left, accumulate, vectors);
+      linearSix(target, outStride, w, weightStride, source, inputStride, columns, b, false, vectors);
       target += 6 * outStride;
-      w += 6 * byRow;
-      b += 24;
+      w += 6 * weightStride;
+      b += 6 * biasStride;
     }
     for (; r >= 2; r -= 2) {
-      linearPair(target, outStride, w, byRow, byColumn, source, inputStride, columns, b, left, accumulate, vectors);
+      for (let x = 0; x < vectors; x += 6) {
+        linearPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, false, min(6, vectors - x));
+      }
       target += 2 * outStride;
-      w += 2 * byRow;
-      b += 8;
+      w += 2 * weightStride;
+      b += 2 * biasStride;
     }
-    if (r == 1) linearSingle(target, outStride, w, byRow, byColumn, source, inputStride, columns, b, left, accumulate, vectors);
+    if (r == 1) for (let x = 0; x < vectors; x += 6) {
+      linearSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, false, min(6, vectors - x));
+    }
+  }
+}
+
+/** out[r][l] (+)= sum_c weight[c][r] input[c][l] for `rows` rows of out. */
+export function linearTransposed(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, accumulate: bool): void {
+  const total = lanes / LANES;
+  const width = stretch(columns);
+  for (let v = 0; v < total; v += width) {
+    const vectors = min(width, total - v);
+    const source = input + v * BYTES;
+    let target = out + v * BYTES;
+    let w = weight;
+    let r = rows;
+    for (; r >= 6; r -= 6) {
+      transposedSix(target, outStride, w, weightStride, source, inputStride, columns, zeros, accumulate, vectors);
+      target += 6 * outStride;
+      w += 24;
+    }
+    for (; r >= 2; r -= 2) {
+      for (let x = 0; x < vectors; x += 6) {
+        transposedPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
+      }
+      target += 2 * outStride;
+      w += 8;
+    }
+    if (r == 1) for (let x = 0; x < vectors; x += 6) {
+      transposedSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
+    }
   }
 }
 

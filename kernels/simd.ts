@@ -16,6 +16,20 @@ export function splat(x: f32): v128 {
   return f32x4.splat(x);
 }
 
+/** -a b + c, likewise. */
+// @ts-ignore: decorator
+@inline
+export function negativeFma(a: v128, b: v128, c: v128): v128 {
+  return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
+}
+
+/** Number `index` of a table of float32 numbers, in all lanes. */
+// @ts-ignore: decorator
+@inline
+export function repeated(table: usize, index: usize): v128 {
+  return v128.load32_splat(table + 4 * index);
+}
+
 /** `then` where the condition's lanes are all ones, otherwise `otherwise`. */
 // @ts-ignore: decorator
 @inline
@@ -31,35 +45,73 @@ export function sum(x: v128): f32 {
   return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
-// 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the sum.
-const ROUNDER: f32 = 12582912;
-const LN2_HIGH: f32 = 0.693359375;
-const LN2_LOW: f32 = -2.12194440e-4;
-// e^r = 1 + r + r^2 q(r) on |r| <= ln(2)/2: q with the least largest relative error, 1.1e-7.
-const EXP_2: f32 = 0.49999228826;
-const EXP_3: f32 = 0.16667116307;
-const EXP_4: f32 = 0.04189054989;
-const EXP_5: f32 = 0.00831247844;
+// Constants that a loop needs stand in memory. V8 makes a literal anew wherever it is used, with three
+// instructions that hold up the arithmetic; a load that repeats a number in all lanes is one and does not.
+const exponential = memory.data<f32>([
+  -86, 86, 1.44269504,
+  12582912, // 1.5 * 2^23: adding it leaves the nearest integer in the low bits of the sum
+  -0.693359375, 2.12194440e-4, // -ln 2 = their sum; n times the first is exact
+  // cosh r = 1 + r^2 (...) and sinh r / r = 1 + r^2 (...) on |r| <= ln(2)/2, with least largest errors: 5e-11, 1.3e-8.
+  1, 0.500000008, 0.041666264, 0.00139464486,
+  0.16666542032, 0.00836671231,
+], 16);
 
-/**
- * e^x, relative error below 2e-7; arguments are clamped to [-86, 88], so the result is always a normal number.
- * x = n ln 2 + r with |r| <= ln(2)/2; 2^n goes into the exponent bits.
- */
+// e^x = 2^n e^r with x = n ln 2 + r and |r| <= ln(2)/2, in the steps that `scripts/kernels/expressions.ts` joins:
+// e^r = even(r^2) + r odd(r^2), so that e^-x = 2^-n (even - r odd) costs two instructions more, and no division.
+// The relative error is below 2e-7; x is clamped to [-86, 86], so the result is always a normal number.
+
 // @ts-ignore: decorator
 @inline
-export function exp(argument: v128): v128 {
-  const x = f32x4.pmin(splat(88), f32x4.pmax(splat(-86), argument));
-  const shifted = fma(x, splat(1.44269504), splat(ROUNDER));
-  const n = f32x4.sub(shifted, splat(ROUNDER));
-  const r = fma(n, splat(-LN2_LOW), fma(n, splat(-LN2_HIGH), x));
-  let p = fma(splat(EXP_5), r, splat(EXP_4));
-  p = fma(p, r, splat(EXP_3));
-  p = fma(p, r, splat(EXP_2));
-  p = fma(p, r, splat(1));
-  p = fma(p, r, splat(1));
-  // The bits of 1.0 are 127 << 23: adding n << 23 to them makes 2^n.
-  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), splat(1)));
+export function expClamp(x: v128): v128 {
+  return f32x4.pmin(repeated(exponential, 1), f32x4.pmax(repeated(exponential, 0), x));
 }
+
+/** n, in the low bits. */
+// @ts-ignore: decorator
+@inline
+export function expScale(x: v128): v128 {
+  return fma(x, repeated(exponential, 2), repeated(exponential, 3));
+}
+
+/** r */
+// @ts-ignore: decorator
+@inline
+export function expRemainder(x: v128, scale: v128): v128 {
+  const n = f32x4.sub(scale, repeated(exponential, 3));
+  return fma(n, repeated(exponential, 5), fma(n, repeated(exponential, 4), x));
+}
+
+// @ts-ignore: decorator
+@inline
+export function expEven(square: v128): v128 {
+  const p = fma(repeated(exponential, 9), square, repeated(exponential, 8));
+  return fma(fma(p, square, repeated(exponential, 7)), square, repeated(exponential, 6));
+}
+
+// @ts-ignore: decorator
+@inline
+export function expOdd(square: v128): v128 {
+  return fma(fma(repeated(exponential, 11), square, repeated(exponential, 10)), square, repeated(exponential, 6));
+}
+
+/** 2^n p, for p in [sqrt(1/2), sqrt(2)]: n is added to its exponent. */
+// @ts-ignore: decorator
+@inline
+export function expRaise(p: v128, scale: v128): v128 {
+  return i32x4.add(p, i32x4.shl(scale, 23));
+}
+
+/** 2^-n p */
+// @ts-ignore: decorator
+@inline
+export function expLower(p: v128, scale: v128): v128 {
+  return i32x4.sub(p, i32x4.shl(scale, 23));
+}
+
+const logarithm = memory.data<f32>([
+  0.2222222222, 0.2857142857, 0.4, 0.6666666667, 2, // 2/9, 2/7, ..., 2
+  1, 0.693359375, -2.12194440e-4, // the last two: ln 2
+], 16);
 
 /**
  * ln x for normal positive x, absolute error below 1e-7 near 1 and relative elsewhere.
@@ -71,12 +123,12 @@ export function log(x: v128): v128 {
   const offset = i32x4.sub(x, i32x4.splat(0x3f3504f3));
   const exponent = i32x4.shr_s(offset, 23);
   const m = i32x4.sub(x, i32x4.shl(exponent, 23));
-  const s = f32x4.div(f32x4.sub(m, splat(1)), f32x4.add(m, splat(1)));
+  const s = f32x4.div(f32x4.sub(m, repeated(logarithm, 5)), f32x4.add(m, repeated(logarithm, 5)));
   const q = f32x4.mul(s, s);
-  let p = fma(splat(2.0 / 9.0), q, splat(2.0 / 7.0));
-  p = fma(p, q, splat(2.0 / 5.0));
-  p = fma(p, q, splat(2.0 / 3.0));
-  p = fma(p, q, splat(2));
+  let p = fma(repeated(logarithm, 0), q, repeated(logarithm, 1));
+  p = fma(p, q, repeated(logarithm, 2));
+  p = fma(p, q, repeated(logarithm, 3));
+  p = fma(p, q, repeated(logarithm, 4));
   const e = f32x4.convert_i32x4_s(exponent);
-  return fma(e, splat(LN2_HIGH), fma(e, splat(LN2_LOW), f32x4.mul(p, s)));
+  return fma(e, repeated(logarithm, 6), fma(e, repeated(logarithm, 7), f32x4.mul(p, s)));
 }

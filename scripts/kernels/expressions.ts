@@ -12,8 +12,20 @@ export interface Node {
   readonly text?: string;
 }
 
+const isZero = (node: Node) => node.text === "splat(0)";
+
 export class ExpressionGraph implements Arithmetic<Node> {
   readonly #nodes = new Map<string, Node>();
+  readonly #table: string;
+  /** 1 / e^a for each e^a. */
+  readonly #reciprocals = new Map<Node, Node>();
+  /** The constants of the formulas, in the order of the table that the kernel has to hold. */
+  readonly constants: number[] = [];
+
+  /** `table`: the name that the kernel's table of constants has in the printed text. */
+  constructor(table: string) {
+    this.#table = table;
+  }
 
   #node(operation: string, operands: Node[], text?: string): Node {
     const key = text ?? `${operation}(${operands.map((o) => o.id).join()})`;
@@ -29,17 +41,33 @@ export class ExpressionGraph implements Arithmetic<Node> {
     return this.#node("input", [], name);
   }
   constant(value: number): Node {
-    return this.#node("constant", [], `splat(${value})`);
+    if (Object.is(value, 0)) return this.#node("constant", [], "splat(0)");
+    let index = this.constants.findIndex((known) => Object.is(known, value));
+    if (index < 0) index = this.constants.push(value) - 1;
+    return this.#node("constant", [], `repeated(${this.#table}, ${index})`);
   }
-  add = (a: Node, b: Node): Node => this.#node("f32x4.add", [a, b]);
-  subtract = (a: Node, b: Node): Node =>
-    a.text === "splat(0)" ? this.#node("f32x4.neg", [b]) : this.#node("f32x4.sub", [a, b]);
+  add = (a: Node, b: Node): Node => (isZero(b) ? a : this.#node("f32x4.add", [a, b]));
+  subtract = (a: Node, b: Node): Node => (isZero(a) ? this.#negative(b) : this.#node("f32x4.sub", [a, b]));
   multiply = (a: Node, b: Node): Node => this.#node("f32x4.mul", [a, b]);
-  divide = (a: Node, b: Node): Node => this.#node("f32x4.div", [a, b]);
+  divide = (a: Node, b: Node): Node =>
+    (a === this.constant(1) && this.#reciprocals.get(b)) || this.#node("f32x4.div", [a, b]);
   minimum = (a: Node, b: Node): Node => this.#node("f32x4.min", [a, b]);
   maximum = (a: Node, b: Node): Node => this.#node("f32x4.max", [a, b]);
-  absolute = (a: Node): Node => this.#node("f32x4.abs", [a]);
-  exp = (a: Node): Node => this.#node("exp", [a]);
+  // The bits of -0 are the sign alone: a constant, where f32x4.abs and neg take instructions to make it.
+  absolute = (a: Node): Node => this.#node("v128.andnot", [a, this.constant(-0)]);
+  #negative = (a: Node): Node => this.#node("v128.xor", [a, this.constant(-0)]);
+  /** e^a in the steps of `kernels/simd.ts`; its reciprocal e^-a shares all but the last two of them. */
+  exp = (a: Node): Node => {
+    const x = this.#node("expClamp", [a]);
+    const scale = this.#node("expScale", [x]);
+    const r = this.#node("expRemainder", [x, scale]);
+    const square = this.multiply(r, r);
+    const even = this.#node("expEven", [square]);
+    const odd = this.#node("expOdd", [square]);
+    const result = this.#node("expRaise", [this.#node("fma", [odd, r, even]), scale]);
+    this.#reciprocals.set(result, this.#node("expLower", [this.#node("negativeFma", [odd, r, even]), scale]));
+    return result;
+  };
   ifPositive = (a: Node, then: Node, otherwise: Node): Node =>
     this.#node("choose", [this.#node("f32x4.gt", [a, this.constant(0)]), then, otherwise]);
 
@@ -59,6 +87,14 @@ export class ExpressionGraph implements Arithmetic<Node> {
     const emit = (node: Node): void => {
       if (node.text !== undefined || printed.has(node)) return;
       printed.add(node);
+      if (node.operation === "f32x4.sub" && fused(node.operands[1])) {
+        const [other, factor] = node.operands;
+        for (const operand of [...factor.operands, other]) emit(operand);
+        statements.push(
+          `const ${name(node)} = negativeFma(${factor.operands.map(name).join(", ")}, ${name(other)});`,
+        );
+        return;
+      }
       if (node.operation === "f32x4.add") {
         const factor = node.operands.find(fused);
         if (factor) {

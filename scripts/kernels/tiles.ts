@@ -8,69 +8,93 @@ const range = (n: number) => Array.from({ length: n }, (_, i) => i);
 const product = (rows: number, columns: number) =>
   range(rows).flatMap((r) => range(columns).map((c) => [r, c] as const));
 
-/** out[r][l] = start + sum over c of weight[r][c] input[c][l] for `rows` rows and `vectors` * 4 lanes. */
-function linearTile(rows: number, vectors: number): string {
+/**
+ * out[r][l] = start + sum over c of weight[r][c] input[c][l] for `rows` rows and `vectors` * 4 lanes. The weights
+ * of a row stand next to each other (`linear`, a pointer for each row), or those of a column do (`transposed`, one
+ * pointer). The loop is not unrolled: with two columns V8 runs out of registers.
+ */
+function linearTile(name: "linear" | "transposed", rows: number, vectors: number): string {
+  const transposed = name === "transposed";
   const loadInput = (v: number) => `const x${v} = v128.load(input, ${v} * BYTES);`;
-  const loadWeight = (r: number) => `const a${r} = v128.load32_splat(weight${r});`;
+  const loadWeight = (r: number) =>
+    `const a${r} = v128.load32_splat(${transposed ? `weight, ${4 * r}` : `weight${r}`});`;
   const multiply = (r: number, v: number) => `s${r}_${v} = fma(a${r}, x${v}, s${r}_${v});`;
-  // The shorter side is held in registers while the longer one streams past.
-  const body =
-    rows <= vectors
-      ? [
-          ...range(rows).map(loadWeight),
-          ...range(vectors).flatMap((v) => [loadInput(v), ...range(rows).map((r) => multiply(r, v))]),
-        ]
-      : [
-          ...range(vectors).map(loadInput),
-          ...range(rows).flatMap((r) => [loadWeight(r), ...range(vectors).map((v) => multiply(r, v))]),
-        ];
+  // The shorter side is held in registers while the longer one streams past. V8 orders the multiply-adds as the
+  // stores of their sums at the end are ordered: these too go along the longer side, or registers run out.
+  const wide = rows <= vectors;
+  const tiles = wide ? product(vectors, rows).map(([v, r]) => [r, v] as const) : product(rows, vectors);
+  const multiplyColumn = wide
+    ? [
+        ...range(rows).map(loadWeight),
+        ...range(vectors).flatMap((v) => [loadInput(v), ...range(rows).map((r) => multiply(r, v))]),
+      ]
+    : [
+        ...range(vectors).map(loadInput),
+        ...range(rows).flatMap((r) => [loadWeight(r), ...range(vectors).map((v) => multiply(r, v))]),
+      ];
+  const advance = transposed ? ["weight += weightStride;"] : range(rows).map((r) => `weight${r} += 4;`);
   return `
-function linear${rows}x${vectors}(out: usize, outStride: usize, weight: usize, byRow: usize, byColumn: usize, input: usize, inputStride: usize, columns: i32, bias: usize, biasLanes: i32, accumulate: bool): void {
+function ${name}${rows}x${vectors}(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, columns: i32, bias: usize, accumulate: bool): void {
   ${range(rows)
-    .map((r) => `const out${r} = out + ${r} * outStride; let weight${r} = weight + ${r} * byRow;`)
-    .join("\n  ")}
-  ${product(rows, vectors)
-    .map(([r, v]) => `let s${r}_${v} = start(out${r}, ${v}, bias, ${r}, biasLanes, accumulate);`)
-    .join("\n  ")}
-  for (let c = 0; c < columns; c++) {
-    ${body.join("\n    ")}
-    input += inputStride;
-    ${range(rows)
-      .map((r) => `weight${r} += byColumn;`)
-      .join(" ")}
+    .map((r) => `const out${r} = out + ${r} * outStride;`)
+    .join(" ")}
+  ${
+    transposed
+      ? ""
+      : range(rows)
+          .map((r) => `let weight${r} = weight + ${r} * weightStride;`)
+          .join(" ")
   }
-  ${product(rows, vectors)
-    .map(([r, v]) => `v128.store(out${r}, s${r}_${v}, ${v} * BYTES);`)
-    .join("\n  ")}
+  ${tiles.map(([r, v]) => `let s${r}_${v}: v128;`).join(" ")}
+  if (accumulate) {
+    ${tiles.map(([r, v]) => `s${r}_${v} = v128.load(out${r}, ${v} * BYTES);`).join("\n    ")}
+  } else {
+    ${range(rows)
+      .map((r) => `const b${r} = v128.load32_splat(bias, ${4 * r});`)
+      .join(" ")}
+    ${tiles.map(([r, v]) => `s${r}_${v} = b${r};`).join(" ")}
+  }
+  for (let c = 0; c < columns; c++) {
+    ${multiplyColumn.join("\n    ")}
+    input += inputStride;
+    ${advance.join(" ")}
+  }
+  ${tiles.map(([r, v]) => `v128.store(out${r}, s${r}_${v}, ${v} * BYTES);`).join("\n  ")}
 }`;
 }
 
 /** out[i][j] += sum over lanes of a[i][l] b[j][l] for `rows` rows of a and `columns` rows of b. */
 function outerTile(rows: number, columns: number): string {
+  const order = product(columns, rows).map(([j, i]) => [i, j] as const);
   return `
 function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, aStride: usize, b: usize, bStride: usize, lanes: i32): void {
   ${range(rows)
-    .map((i) => `const a${i} = a + ${i} * aStride;`)
+    .map((i) => `let a${i} = a + ${i} * aStride;`)
     .join(" ")}
   ${range(columns)
-    .map((j) => `const b${j} = b + ${j} * bStride;`)
+    .map((j) => `let b${j} = b + ${j} * bStride;`)
     .join(" ")}
-  ${product(rows, columns)
-    .map(([i, j]) => `let s${i}_${j} = splat(0);`)
-    .join(" ")}
-  const end = <usize>lanes * 4;
-  for (let l: usize = 0; l < end; l += BYTES) {
+  ${order.map(([i, j]) => `let s${i}_${j} = splat(0);`).join(" ")}
+  const end = a0 + <usize>lanes * 4;
+  while (a0 < end) {
     ${range(rows)
-      .map((i) => `const x${i} = v128.load(a${i} + l);`)
+      .map((i) => `const x${i} = v128.load(a${i});`)
       .join(" ")}
     ${range(columns)
       .flatMap((j) => [
-        `const y${j} = v128.load(b${j} + l);`,
+        `const y${j} = v128.load(b${j});`,
         ...range(rows).map((i) => `s${i}_${j} = fma(x${i}, y${j}, s${i}_${j});`),
       ])
       .join("\n    ")}
+    ${range(rows)
+      .map((i) => `a${i} += BYTES;`)
+      .join(" ")}
+    ${range(columns)
+      .map((j) => `b${j} += BYTES;`)
+      .join(" ")}
   }
-  ${product(rows, columns)
+  ${[...order]
+    .reverse()
     .map(([i, j]) => `add(out + ${i} * byA + ${j} * byB, sum(s${i}_${j}));`)
     .join("\n  ")}
 }`;
@@ -78,53 +102,46 @@ function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, a
 
 /** The source of `kernels/generated/tiles.ts`. */
 export function tilesSource(): string {
-  const linear = [...range(6).map((v) => [2, v + 1]), ...range(6).map((v) => [1, v + 1]), [6, 2], [6, 1]];
+  const tiles = [...range(6).map((v) => [2, v + 1]), ...range(6).map((v) => [1, v + 1]), [6, 2], [6, 1]];
   const outer = [1, 2].flatMap((rows) => [6, 4, 2, 1].map((columns) => [rows, columns]));
-  const upTo = (rows: number, args: string) =>
-    range(6)
-      .map((v) => `if (vectors == ${v + 1}) linear${rows}x${v + 1}(${args});`)
-      .join("\n  else ");
-  const args =
-    "out, outStride, weight, byRow, byColumn, input, inputStride, columns, bias, biasLanes, accumulate";
+  const args = "out, outStride, weight, weightStride, input, inputStride, columns, bias, accumulate";
   const signature =
-    "(out: usize, outStride: usize, weight: usize, byRow: usize, byColumn: usize, input: usize, inputStride: usize, columns: i32, bias: usize, biasLanes: i32, accumulate: bool, vectors: i32): void";
-  return `import { BYTES, fma, splat, sum } from "../simd";
+    "(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, columns: i32, bias: usize, accumulate: bool, vectors: i32): void";
+  const families = (["linear", "transposed"] as const).map((name) => {
+    const upTo = (rows: number) =>
+      range(6)
+        .map((v) => `if (vectors == ${v + 1}) ${name}${rows}x${v + 1}(${args});`)
+        .join("\n  else ");
+    return `${tiles.map(([rows, vectors]) => linearTile(name, rows, vectors)).join("\n")}
 
-/** The value that an accumulator begins with: what is there already, the bias (value lanes only), or zero. */
-// @ts-ignore: decorator
-@inline
-function start(out: usize, vector: i32, bias: usize, row: i32, biasLanes: i32, accumulate: bool): v128 {
-  if (accumulate) return v128.load(out + vector * BYTES);
-  return vector * 4 < biasLanes ? v128.load32_splat(bias + row * 4) : splat(0);
+/** Two rows by 1 to 6 vectors. */
+export function ${name}Pair${signature} {
+  ${upTo(2)}
 }
+
+/** One row by 1 to 6 vectors. */
+export function ${name}Single${signature} {
+  ${upTo(1)}
+}
+
+/** Six rows by 1 to 6 vectors, two at a time. */
+export function ${name}Six${signature} {
+  for (; vectors >= 2; vectors -= 2) {
+    ${name}6x2(${args});
+    out += 2 * BYTES;
+    input += 2 * BYTES;
+  }
+  if (vectors > 0) ${name}6x1(${args});
+}`;
+  });
+  return `import { BYTES, fma, splat, sum } from "../simd";
 
 // @ts-ignore: decorator
 @inline
 function add(address: usize, value: f32): void {
   store<f32>(address, load<f32>(address) + value);
 }
-${linear.map(([rows, vectors]) => linearTile(rows, vectors)).join("\n")}
-
-/** Two rows by 1 to 6 vectors. */
-export function linearPair${signature} {
-  ${upTo(2, args)}
-}
-
-/** One row by 1 to 6 vectors. */
-export function linearSingle${signature} {
-  ${upTo(1, args)}
-}
-
-/** Six rows by 1 to 6 vectors, two at a time. */
-export function linearSix${signature} {
-  for (let v = 0; v < vectors; v += 2) {
-    if (v + 2 <= vectors) linear6x2(${args});
-    else linear6x1(${args});
-    out += 2 * BYTES;
-    input += 2 * BYTES;
-    biasLanes -= 8;
-  }
-}
+${families.join("\n")}
 ${outer.map(([rows, columns]) => outerTile(rows, columns)).join("\n")}
 
 /** One or two rows of a against \`n\` rows of b. */

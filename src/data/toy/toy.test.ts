@@ -147,7 +147,7 @@ describe("toyDensity", () => {
     expect(() => toyDensity("2spiral")).toThrow(
       /no data set "2spiral" \(did you mean "2spirals"\?\); .*swissroll/,
     );
-    expect(() => toyDensity("qqqqqqqqqq")).toThrow(/no data set "qqqqqqqqqq"; Known/);
+    expect(() => toyDensity("qqqqqqqqqq")).toThrow(/no data set "qqqqqqqqqq"; known/);
     expect(() => toyDensity("")).toThrow(FlowError);
   });
 });

@@ -96,7 +96,6 @@ export class WasmEngine implements Engine {
       step(out),
       at(weight),
       step(weight),
-      FLOAT,
       at(input),
       step(input),
       out.rows,
@@ -104,24 +103,20 @@ export class WasmEngine implements Engine {
       out.lanes,
       at(bias),
       biasLanes,
-      0,
     );
   }
 
   linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void {
-    this.#kernels.linear(
+    this.#kernels.linearTransposed(
       at(out),
       step(out),
       at(weight),
-      FLOAT,
       step(weight),
       at(input),
       step(input),
       out.rows,
       input.rows,
       out.lanes,
-      0,
-      0,
       accumulate ? 1 : 0,
     );
   }
@@ -149,7 +144,8 @@ export class WasmEngine implements Engine {
 
   pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void {
     const { forward } = this.#pointwiseKernels(map);
-    forward(at(out), step(out), at(pre), step(pre), pre.rows, batch, pre.lanes / batch - 1, parameter);
+    const tangents = pre.lanes / batch - 1;
+    forward(tangents, at(out), step(out), at(pre), step(pre), pre.rows, batch, parameter);
   }
 
   pointwiseBackward(
@@ -162,6 +158,7 @@ export class WasmEngine implements Engine {
     parameterBar: Matrix,
   ): void {
     this.#pointwiseKernels(map).backward(
+      outBar.lanes / batch - 1,
       at(preBar),
       step(preBar),
       at(outBar),
@@ -170,7 +167,6 @@ export class WasmEngine implements Engine {
       step(pre),
       pre.rows,
       batch,
-      outBar.lanes / batch - 1,
       parameter,
       at(parameterBar),
     );
@@ -268,6 +264,11 @@ export class WasmEngine implements Engine {
       tolerance,
       fresh ? 1 : 0,
     );
+  }
+
+  /** Runs the bare multiply-add loop that `bench/kernels.ts` measures the matrix kernels against. */
+  multiplyAddPeak(iterations: number): void {
+    this.#kernels.multiplyAddPeak(iterations);
   }
 
   async newtonStatus(): Promise<NewtonStatus> {
