@@ -17,19 +17,20 @@ export abstract class LipschitzBlock implements Bijection {
   readonly counts = emptyCounts();
   protected readonly engine: Engine;
   readonly network: Network;
-  readonly #workspace: Workspace;
+  protected readonly workspace: Workspace;
   readonly #state: Tensor;
   readonly #vectors: Tensor;
   readonly #vectorRows: number;
   readonly #tolerance: number;
   #views: Views | null = null;
 
-  constructor(engine: Engine, network: Network, capacity: number) {
+  /** `sharing`: a block of the same network declaration in the same chain, whose memory for backward passes is shared. */
+  constructor(engine: Engine, network: Network, capacity: number, sharing?: LipschitzBlock) {
     this.engine = engine;
     this.network = network;
     const { dim } = network;
     const batch = paddedLanes(engine, capacity);
-    this.#workspace = network.workspace(capacity, dim);
+    this.workspace = network.workspace(capacity, dim, sharing?.workspace);
     this.#state = engine.tensor((3 * dim + 2) * batch);
     this.#vectorRows = 2 * dim;
     this.#vectors = engine.tensor(this.#vectorRows * batch);
@@ -60,7 +61,7 @@ export abstract class LipschitzBlock implements Bijection {
   /** The workspace at the batch of the pass at hand. */
   protected views(batch: number): Views {
     if (this.#views?.batch !== batch) {
-      this.#views = this.network.views(this.#workspace, batch, this.network.dim);
+      this.#views = this.network.views(this.workspace, batch, this.network.dim);
     }
     return this.#views;
   }

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { benchKernels, kernelReport } from "../../bench/kernels.js";
 import { benchTraining } from "../../bench/training.js";
 import { check } from "../errors.js";
 import { defaultPreset } from "../experiments/presets.js";
@@ -8,7 +9,8 @@ import { report } from "./output.js";
 const examples = `
 Examples:
   $ monotone-flows bench training
-  $ monotone-flows bench training --threads 1 --json`;
+  $ monotone-flows bench training --threads 1 --json
+  $ monotone-flows bench kernels`;
 
 export function benchCommand(program: Command): void {
   const bench = program.command("bench").description("measure this machine").addHelpText("after", examples);
@@ -36,7 +38,11 @@ export function benchCommand(program: Command): void {
         self: Command,
       ) => {
         const [other] = self.args;
-        check(other === undefined, "usage", `there is no benchmark '${other}'; known is training`);
+        check(
+          other === undefined,
+          "usage",
+          `there is no benchmark '${other}'; known are training and kernels`,
+        );
         const result = await benchTraining(
           options.preset ?? defaultPreset,
           threadCount(options.threads),
@@ -55,4 +61,15 @@ export function benchCommand(program: Command): void {
         ]);
       },
     );
+  bench
+    .command("kernels")
+    .description(
+      "GFLOP/s of the matrix kernels beside this machine's peak, and nanoseconds an element of the pointwise ones",
+    )
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText("after", "\nExamples:\n  $ monotone-flows bench kernels")
+    .action(async (options: { json?: boolean }) => {
+      const result = await benchKernels();
+      report(options.json, result, kernelReport(result));
+    });
 }

@@ -69,12 +69,17 @@ export class Flow {
     this.engine = engine;
     this.capacity = capacity;
     this.parameters = new Parameters();
+    // The blocks of a chain go backwards one after the other, so equal ones share the memory for it.
+    const shared = new Map<string, LipschitzBlock>();
     this.bijections = declaration.bijections.map((b, i) => {
       const name = `bijections.${i}`;
       if (b.kind === "actnorm") return new Actnorm(engine, this.parameters, name, dim);
       const random = new Random(seed, Purpose.initialisation, i);
       const network = new Network(engine, this.parameters, name, dim, b.network, random);
-      return new FORMULATIONS[b.kind](engine, network, capacity);
+      const key = JSON.stringify(b.network);
+      const block = new FORMULATIONS[b.kind](engine, network, capacity, shared.get(key));
+      if (!shared.has(key)) shared.set(key, block);
+      return block;
     });
     this.parameters.seal();
     const batch = paddedLanes(engine, capacity);

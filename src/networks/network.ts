@@ -327,7 +327,11 @@ export class Network {
     }
   }
 
-  workspace(capacity: number, tangents: number): Workspace {
+  /**
+   * Memory for up to `capacity` samples. Networks whose backward passes never overlap may share the part that those
+   * use: `sharing` is the workspace of another network of the same declaration, at the same capacity.
+   */
+  workspace(capacity: number, tangents: number, sharing?: Workspace): Workspace {
     const batch = paddedLanes(this.#engine, capacity);
     const lanes = batch * (1 + tangents);
     const tensor = (rows: number, width: number) => this.#engine.tensor(rows * width);
@@ -335,11 +339,11 @@ export class Network {
       bank: tensor(this.#bankRows, lanes),
       pre: tensor(this.#preRows, lanes),
       output: tensor(this.dim, lanes),
-      bankBar: tensor(this.#bankRows, lanes),
-      preBar: tensor(this.#preRows, lanes),
-      outputBar: tensor(this.dim, lanes),
-      preBar2: tensor(this.#preRows, batch),
-      outputBar2: tensor(this.dim, batch),
+      bankBar: sharing?.bankBar ?? tensor(this.#bankRows, lanes),
+      preBar: sharing?.preBar ?? tensor(this.#preRows, lanes),
+      outputBar: sharing?.outputBar ?? tensor(this.dim, lanes),
+      preBar2: sharing?.preBar2 ?? tensor(this.#preRows, batch),
+      outputBar2: sharing?.outputBar2 ?? tensor(this.dim, batch),
     };
   }
 
