@@ -8,6 +8,8 @@ import { integer } from "./options.js";
 import { remark } from "./output.js";
 import { openModel } from "./run-model.js";
 
+/** Samples are made, and written, in one piece of memory. */
+const MAX_SAMPLES = 5_000_000;
 const FORMATS = [".csv", ".npy", ".png"];
 
 export function sampleCommand(program: Command): void {
@@ -31,7 +33,7 @@ Examples:
         const count = integer("-n", options.count ?? "1000", 1);
         const seed = integer("--seed", options.seed ?? "0", 0);
         const { out, json } = options;
-        check(count <= 100_000_000, "usage", `-n must be at most 100000000, not ${count}`);
+        check(count <= MAX_SAMPLES, "usage", `-n must be at most ${MAX_SAMPLES}, not ${count}`);
         check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
         const format = out === undefined ? ".csv" : extname(out).toLowerCase();
         check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);

@@ -2,7 +2,7 @@
 import { Actnorm } from "../bijections/actnorm.js";
 import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
-import { FlowError } from "../errors.js";
+import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import { Adam } from "./adam.js";
 
@@ -209,7 +209,16 @@ export class Trainer {
   restore(state: TrainingState): void {
     this.step = state.step;
     this.flow.parameters.load(state.parameters, "the checkpoint");
-    this.#adam.first.set(state.first);
-    this.#adam.second.set(state.second);
+    for (const [own, moments] of [
+      [this.#adam.first, state.first],
+      [this.#adam.second, state.second],
+    ]) {
+      check(
+        moments.length === own.length,
+        "input",
+        "the checkpoint's moments of Adam are those of another flow",
+      );
+      own.set(moments);
+    }
   }
 }
