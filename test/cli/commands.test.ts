@@ -1,5 +1,6 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
@@ -187,4 +188,9 @@ describe("help", () => {
     expect(help.code).toBe(0);
     expect(none).toEqual({ code: 2, stdout: "", stderr: help.stdout });
   });
+});
+
+it("can be run by its name, also after a rebuild", () => {
+  const main = fileURLToPath(new URL("../../dist/src/cli/main.js", import.meta.url));
+  expect(() => accessSync(main, constants.X_OK)).not.toThrow();
 });
