@@ -6,6 +6,9 @@
 import type { Communicator } from "../engine/communicator.js";
 import { FlowError } from "../errors.js";
 
+/** What the ranks that are left hear of one that failed. */
+export const RANK_FAILED = "another rank has failed";
+
 const ARRIVED = 0;
 const GENERATION = 1;
 const ABORTED = 2;
@@ -82,6 +85,8 @@ export class ThreadCommunicator implements Communicator {
   async barrier(): Promise<void> {
     const control = this.#control;
     const generation = Atomics.load(control, GENERATION);
+    // In this order: an abort after this look changes the generation, which ends the waiting below.
+    this.#checkAlive();
     if (Atomics.add(control, ARRIVED, 1) + 1 === this.size) {
       Atomics.store(control, ARRIVED, 0);
       Atomics.add(control, GENERATION, 1);
@@ -93,9 +98,11 @@ export class ThreadCommunicator implements Communicator {
         else await waitAsync(control, GENERATION, generation);
       }
     }
-    if (Atomics.load(control, ABORTED) !== 0) {
-      throw new FlowError("internal", "another rank has failed");
-    }
+    this.#checkAlive();
+  }
+
+  #checkAlive(): void {
+    if (Atomics.load(this.#control, ABORTED) !== 0) throw new FlowError("internal", RANK_FAILED);
   }
 }
 

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { FlowError } from "../errors.js";
 import { createTrainer, type TrainingJob } from "./job.js";
 import { startRanks } from "./ranks.js";
+import { RANK_FAILED } from "./thread-communicator.js";
 import type { StepResult, Trainer } from "./trainer.js";
 
 export interface TrainingHooks {
@@ -35,7 +36,7 @@ export async function train(
   let lastTurn = performance.now();
   try {
     while (trainer.step < job.options.steps && !stopped) {
-      const result = await Promise.race([trainer.advance(stop), ranks.failure]);
+      const result = await trainer.advance(stop);
       stopped = result.stop;
       if ((await hooks.onStep?.(trainer, result)) === true) stop = true;
       if (performance.now() - lastTurn > TURN_MS) {
@@ -45,11 +46,11 @@ export async function train(
     }
     await ranks.join();
   } catch (error) {
+    // Of a dead worker, only the end of the waiting is heard here; what killed it says more.
+    const heard = (error as FlowError).message === RANK_FAILED;
+    const cause = heard ? await ranks.failure.catch((failure) => failure) : error;
     await ranks.kill();
-    // Of a dead worker, only the others' waiting is heard here; what killed it says more.
-    throw (error as FlowError).message === "another rank has failed"
-      ? await ranks.failure.catch((e) => e)
-      : error;
+    throw cause;
   }
   return { trainer, stopped };
 }
