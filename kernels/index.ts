@@ -1,6 +1,6 @@
 // Everything that the engine calls.
 export * from "./linear";
 export * from "./rows";
-export { addLogDet, basisTangents, logDetCotangent, newtonStep, solveTransposedLanes } from "./lanewise";
+export { addLogDet, basisTangents, gatherLanes, logDetCotangent, newtonStep, scatterLanes, solveTransposedLanes } from "./lanewise";
 export * from "./generated/pointwise";
 export { multiplyAddPeak } from "./peak";

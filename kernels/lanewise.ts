@@ -226,17 +226,17 @@ export function solveTransposedLanes(out: usize, outStride: usize, right: usize,
  * point map is used instead, which lowers the residual by the factor Lip(G) < 1 for certain. So the norm of
  * the accepted point only ever falls.
  *
- * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance. The norm is the
- * largest |residual| over the largest of 1, |target| and |w|.
+ * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance, whose places `open`
+ * lists. The norm is the largest |residual| over the largest of 1, |target| and |w|.
  */
-export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
+export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, open: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
   const segment = <usize>batch * 4;
   const residuals = state + d * stateStride;
   const steps = residuals + d * stateStride;
   const norms = steps + d * stateStride;
   const lengths = norms + stateStride;
   let largest = splat(0);
-  let open = i32x4.splat(0);
+  let count = 0;
   for (let l: usize = 0; l < segment; l += BYTES) {
     let size = splat(1);
     let norm = splat(0);
@@ -266,7 +266,13 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     const relative = f32x4.div(f32x4.mul(best, size), reach);
     const converged = f32x4.le(relative, splat(tolerance));
     largest = f32x4.max(largest, relative);
-    open = i32x4.sub(open, v128.not(converged));
+    let missing = i32x4.bitmask(v128.not(converged));
+    while (missing != 0) {
+      // Places are kept as distances in bytes.
+      store<u32>(open + <usize>count * 4, <u32>l + 4 * ctz(missing));
+      missing &= missing - 1;
+      count++;
+    }
     solveLanes(jet + l, stride, segment, d, sign, false);
     const length = choose(accepted, splat(1), fresh ? splat(1) : f32x4.mul(splat(0.5), v128.load(lengths + l)));
     v128.store(lengths + l, length);
@@ -281,5 +287,33 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     }
   }
   store<f32>(status, max(max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3))));
-  store<f32>(status, <f32>(i32x4.extract_lane(open, 0) + i32x4.extract_lane(open, 1) + i32x4.extract_lane(open, 2) + i32x4.extract_lane(open, 3)), 4);
+  store<f32>(status, <f32>count, 4);
+  // Whole vectors of lanes are gathered: the last one is repeated.
+  for (let n = count; n % 4 != 0; n++) store<u32>(open + <usize>n * 4, load<u32>(open + <usize>count * 4 - 4));
+}
+
+/** out[r][s][k] = x[r][s][lanes[k]] for `count` listed lanes, rows r and segments s (`segment` bytes apart in x). */
+export function gatherLanes(out: usize, outStride: usize, x: usize, xStride: usize, segment: usize, lanes: usize, count: i32, rows: i32, segments: i32): void {
+  for (let r = 0; r < rows; r++) {
+    for (let s = 0; s < segments; s++) {
+      const target = out + r * outStride + <usize>(s * count) * 4;
+      const source = x + r * xStride + s * segment;
+      for (let k = 0; k < count; k++) {
+        store<f32>(target + <usize>k * 4, load<f32>(source + <usize>load<u32>(lanes + <usize>k * 4)));
+      }
+    }
+  }
+}
+
+/** The way back: out[r][s][lanes[k]] = x[r][s][k]. */
+export function scatterLanes(out: usize, outStride: usize, segment: usize, x: usize, xStride: usize, lanes: usize, count: i32, rows: i32, segments: i32): void {
+  for (let r = 0; r < rows; r++) {
+    for (let s = 0; s < segments; s++) {
+      const target = out + r * outStride + s * segment;
+      const source = x + r * xStride + <usize>(s * count) * 4;
+      for (let k = 0; k < count; k++) {
+        store<f32>(target + <usize>load<u32>(lanes + <usize>k * 4), load<f32>(source + <usize>k * 4));
+      }
+    }
+  }
 }

@@ -64,10 +64,10 @@ export class Actnorm implements Bijection {
     this.prepare();
   }
 
-  async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
+  async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
     this.#input = x;
     this.#engine.affine(y, x, this.#column(0), this.#column(1));
-    this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(1));
+    if (logDet) this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(1));
   }
 
   async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
@@ -75,12 +75,12 @@ export class Actnorm implements Bijection {
     this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(2));
   }
 
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix): void {
+  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
     if (!this.#input) throw new Error("backward before forward");
     const sums = (first: number, rows: number) => matrix(this.#sums, rows, 1, first);
     this.#engine.rowSums(sums(0, this.#dim), yBar, null);
     this.#engine.rowSums(sums(this.#dim, this.#dim), yBar, this.#input);
-    this.#engine.rowSums(sums(2 * this.#dim, 1), logDetBar, null);
+    if (logDetBar) this.#engine.rowSums(sums(2 * this.#dim, 1), logDetBar, null);
     this.#engine.affine(xBar, yBar, this.#column(0), this.#column(4));
   }
 

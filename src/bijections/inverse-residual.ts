@@ -5,9 +5,9 @@ import { LipschitzBlock } from "./lipschitz-block.js";
 export class InverseResidual extends LipschitzBlock {
   readonly kind = "inverse-residual";
 
-  async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
+  async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
     const views = await this.solve(y, x, x, 1);
-    this.engine.addLogDet(logDet, views.output, -1, 0);
+    if (logDet) this.engine.addLogDet(logDet, views.output, -1, 0);
   }
 
   async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
@@ -17,14 +17,14 @@ export class InverseResidual extends LipschitzBlock {
   }
 
   /** (I + J)^T u = yBar + (log-determinant's part), xBar = u; the parameters receive -(dG/dtheta)^T u. */
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix): void {
+  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
     const { engine } = this;
     const views = this.views(yBar.lanes);
     const right = this.vector(0, yBar.lanes);
     const negative = this.vector(1, yBar.lanes);
-    engine.combine(right, 1, this.logDetBackward(views, logDetBar, -1, 0), 1, yBar);
+    this.logDetBackward(right, views, yBar, logDetBar, -1, 0);
     engine.solveTransposed(xBar, right, views.output, 1);
     engine.combine(negative, -1, xBar);
-    this.finish(views, negative);
+    this.finish(views, negative, logDetBar);
   }
 }

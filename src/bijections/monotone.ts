@@ -8,9 +8,9 @@ import { LipschitzBlock } from "./lipschitz-block.js";
 export class Monotone extends LipschitzBlock {
   readonly kind = "monotone";
 
-  async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
+  async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
     const views = await this.#cayley(y, x, 1);
-    this.engine.addLogDet(logDet, views.output, -1, 1);
+    if (logDet) this.engine.addLogDet(logDet, views.output, -1, 1);
   }
 
   async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
@@ -28,15 +28,15 @@ export class Monotone extends LipschitzBlock {
   }
 
   /** (I + J)^T u = yBar + (log-determinant's part), xBar = 2u - yBar; the parameters receive -(dG/dtheta)^T u. */
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix): void {
+  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
     const { engine } = this;
     const views = this.views(yBar.lanes);
     const right = this.vector(0, yBar.lanes);
     const u = this.vector(1, yBar.lanes);
-    engine.combine(right, 1, this.logDetBackward(views, logDetBar, -1, 1), 1, yBar);
+    this.logDetBackward(right, views, yBar, logDetBar, -1, 1);
     engine.solveTransposed(u, right, views.output, 1);
     engine.combine(xBar, 2, u, -1, yBar);
     engine.combine(right, -1, u);
-    this.finish(views, right);
+    this.finish(views, right, logDetBar);
   }
 }

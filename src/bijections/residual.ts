@@ -5,10 +5,10 @@ import { LipschitzBlock } from "./lipschitz-block.js";
 export class Residual extends LipschitzBlock {
   readonly kind = "residual";
 
-  async forward(y: Matrix, x: Matrix, logDet: Matrix): Promise<void> {
-    const views = this.evaluateAt(x);
+  async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
+    const views = logDet ? this.evaluateAt(x) : this.evaluateValues(x);
     this.engine.combine(y, 1, x, 1, this.value(views));
-    this.engine.addLogDet(logDet, views.output, 1, 0);
+    if (logDet) this.engine.addLogDet(logDet, views.output, 1, 0);
   }
 
   async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
@@ -17,13 +17,12 @@ export class Residual extends LipschitzBlock {
   }
 
   /** xBar = yBar + J^T yBar + (log-determinant's part). */
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix): void {
-    const { engine } = this;
-    const views = this.views(yBar.lanes);
-    const fromLogDet = this.vector(0, yBar.lanes);
-    engine.combine(fromLogDet, 1, this.logDetBackward(views, logDetBar, 1, 0), 1, yBar);
+  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
+    const views = this.views(yBar.lanes, logDetBar ? this.network.dim : 0);
+    const direct = this.vector(0, yBar.lanes);
+    this.logDetBackward(direct, views, yBar, logDetBar, 1, 0);
     // Here J^T yBar is wanted as well, and the second pass leaves it in the rows of the input.
-    this.finish(views, yBar);
-    engine.combine(xBar, 1, fromLogDet, 1, this.inputBar(views));
+    this.finish(views, yBar, logDetBar);
+    this.engine.combine(xBar, 1, direct, 1, this.inputBar(views));
   }
 }

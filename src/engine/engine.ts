@@ -106,17 +106,26 @@ export interface Engine {
   solveTransposed(out: Matrix, right: Matrix, jet: Matrix, sign: number): void;
   /**
    * One safeguarded Newton step on w + sign G(w) = target; see `solvers/newton.ts`. `state` has 3 d + 2 rows;
-   * `fresh` marks the first step of a solve.
+   * `fresh` marks the first step of a solve. The places of the lanes above the tolerance are listed in `open`
+   * (as long as w has lanes), for `gatherLanes` and `scatterLanes`; what it holds is the engine's own affair.
    */
   newtonStep(
     w: Matrix,
     target: Matrix,
     jet: Matrix,
     state: Matrix,
+    open: Tensor,
     sign: number,
     tolerance: number,
     fresh: boolean,
   ): void;
+  /**
+   * The listed lanes of x next to each other in out, which has segments of `count` lanes where x has segments of
+   * `batch`; `count` is the number of lanes that were open, padded.
+   */
+  gatherLanes(out: Matrix, count: number, x: Matrix, batch: number, open: Tensor): void;
+  /** The way back: the lanes of x to the listed places of out. */
+  scatterLanes(out: Matrix, batch: number, x: Matrix, count: number, open: Tensor): void;
   /** The outcome of the last Newton step. */
   newtonStatus(): Promise<NewtonStatus>;
 }

@@ -127,12 +127,30 @@ for (const sign of [1, -1] as const) {
   };
   lanewise[`newtonStep with ${sign}, five times`] = (s, { rows, batch }) => {
     const [w, target, state] = [s.output(rows, batch), s.input(rows, batch), s.output(3 * rows + 2, batch)];
+    const open = s.engine.tensor(batch);
     // The jets have nothing to do with w, so by chance trials are accepted, halved, or left to the fixed point.
     for (let n = 0; n < 5; n++) {
-      s.engine.newtonStep(w, target, contraction(s, rows, batch), state, sign, 0.3, n === 0);
+      s.engine.newtonStep(w, target, contraction(s, rows, batch), state, open, sign, 0.3, n === 0);
     }
   };
 }
+lanewise["gatherLanes and scatterLanes of what newtonStep leaves open"] = (s, { rows, batch }) => {
+  const all = 3 * batch;
+  const w = s.output(rows, all);
+  s.engine.combine(
+    w,
+    1,
+    s.input(rows, all, (_, l) => l),
+  );
+  // With G = 0 the residual is w - target, which is 0 for every third sample.
+  const target = s.input(rows, all, (_, l) => (l % 3 === 0 ? l : l + 0.5));
+  const jet = s.input(rows, all * (1 + rows), () => 0);
+  const open = s.engine.tensor(all);
+  s.engine.newtonStep(w, target, jet, s.output(3 * rows + 2, all), open, 1, 1e-6, true);
+  const few = s.output(rows, 2 * 2 * batch);
+  s.engine.gatherLanes(few, 2 * batch, s.input(rows, 2 * all), all, open);
+  s.engine.scatterLanes(s.output(rows, 2 * all), all, few, 2 * batch, open);
+};
 
 const builds = await Promise.all([WasmEngine.create(), WasmEngine.create({ relaxed: false })]);
 const nameOf = (engine: WasmEngine) => (engine.relaxed ? "the build with relaxed SIMD" : "the plain build");
@@ -204,7 +222,7 @@ describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (
       const zeros = (rows: number, lanes: number) => matrix(each.tensor(rows * lanes), rows, lanes);
       const w = zeros(2, 8);
       each.write(w.tensor, [Number.NaN], 3);
-      each.newtonStep(w, zeros(2, 8), zeros(2, 24), zeros(8, 8), 1, 0.1, true);
+      each.newtonStep(w, zeros(2, 8), zeros(2, 24), zeros(8, 8), each.tensor(8), 1, 0.1, true);
       expect(await each.newtonStatus()).toEqual({ residual: Number.NaN, open: 1 });
     }
   });

@@ -219,14 +219,24 @@ export class Flow {
     return matrix(this.#points[i], this.dim, paddedLanes(this.engine, count));
   }
 
-  /** The first `length` bijections on the samples that `write` put there; everything stays on the engine. */
-  async forwardPass(count: number, length = this.bijections.length): Promise<Pass> {
+  /** F(x) and the log-determinants of the samples that `write` put there; everything stays on the engine. */
+  async forwardPass(count: number): Promise<Pass> {
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
+    await this.#forward(count, this.bijections.length, logDet);
+    return { out: this.point(this.bijections.length, count), logDet };
+  }
+
+  /** The values alone, without log-determinants, after the first `length` bijections. */
+  async forwardValues(count: number, length = this.bijections.length): Promise<Matrix> {
+    await this.#forward(count, length, null);
+    return this.point(length, count);
+  }
+
+  async #forward(count: number, length: number, logDet: Matrix | null): Promise<void> {
     for (let i = 0; i < length; i++) {
       await this.bijections[i].forward(this.point(i + 1, count), this.point(i, count), logDet);
     }
-    return { out: this.point(length, count), logDet };
   }
 
   async #inversePass(count: number): Promise<Pass> {
@@ -248,18 +258,33 @@ export class Flow {
   async backwardPass(count: number, weight: number, logProb: Float64Array): Promise<void> {
     const { engine } = this;
     const lanes = paddedLanes(engine, count);
-    const last = this.bijections.length;
-    const z = this.point(last, count);
+    const z = this.point(this.bijections.length, count);
     const logDet = matrix(this.#logDet, 1, lanes);
     engine.gaussianLogDensity(logDet, z);
     await engine.read(this.#logDet, logProb.subarray(0, count));
     const logDetBar = matrix(this.#logDetBar, 1, lanes);
     engine.fill(logDetBar, -weight);
+    const zBar = matrix(this.#bars[0], this.dim, lanes);
+    engine.combine(zBar, weight, z);
+    if (lanes > count) this.#silencePadding(zBar, logDetBar, count);
+    this.#backward(count, logDetBar);
+  }
+
+  /**
+   * The gradient of zBar^T F(x) for the `count` samples of the last `forwardValues`, left pending in the same way.
+   * `zBar` has a row a dimension and a lane a sample, and zeros in the lanes that pad the pass.
+   */
+  backwardValues(count: number, zBar: Float64Array): void {
+    this.engine.write(this.#bars[0], zBar);
+    this.#backward(count, null);
+  }
+
+  /** All bijections backwards, from the cotangents of z in the first of the two bars. */
+  #backward(count: number, logDetBar: Matrix | null): void {
+    const lanes = paddedLanes(this.engine, count);
     let [outputBar, inputBar] = this.#bars.map((tensor) => matrix(tensor, this.dim, lanes));
-    engine.combine(outputBar, weight, z);
-    if (lanes > count) this.#silencePadding(outputBar, logDetBar, count);
-    for (let i = last - 1; i >= 0; i--) {
-      this.bijections[i].backward(inputBar, outputBar, logDetBar);
+    for (const bijection of [...this.bijections].reverse()) {
+      bijection.backward(inputBar, outputBar, logDetBar);
       [outputBar, inputBar] = [inputBar, outputBar];
     }
   }

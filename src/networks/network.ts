@@ -99,6 +99,9 @@ interface LayerViews {
 /** The matrices of a workspace at one number of samples and tangents. */
 export interface Views {
   readonly batch: number;
+  /** The jets of all features and of all pre-activations. */
+  readonly bank: Matrix;
+  readonly pre: Matrix;
   /** The input jet, which is the start of the bank, and the output jet. */
   readonly input: Matrix;
   readonly output: Matrix;
@@ -367,6 +370,8 @@ export class Network {
     const values = (m: Matrix) => lanesOf(m, 0, batch);
     return {
       batch,
+      bank,
+      pre,
       input: rowsOf(bank, 0, this.dim),
       output,
       inputBar: rowsOf(bankBar, 0, this.dim),
@@ -413,6 +418,16 @@ export class Network {
     this.#engine.combine(preBarValues, 1, preBarValues, 1, preBar2);
   }
 
+  /**
+   * A backward pass without `backward` before it, for cotangents of the values alone: leaves J^T valueBar in the
+   * value lanes of views.inputBar, and adds the weights' gradients.
+   */
+  backwardValuesOnly(views: Views, valueBar: Matrix): void {
+    this.#engine.combine(views.outputBar2, 1, valueBar);
+    this.#sweep(views, views.backwardValues);
+    this.#accumulate(views, views.backwardValues);
+  }
+
   #sweep(views: Views, pass: readonly LayerViews[]): void {
     const { forward, batch } = views;
     pass.forEach(({ layer, input, pre, out }, i) => {
@@ -435,8 +450,12 @@ export class Network {
 
   /** Adds the weights' gradients of the backward passes since `evaluate`. */
   accumulate(views: Views): void {
-    const { forward, backward } = views;
-    backward.forEach(({ layer, pre }, i) => {
+    this.#accumulate(views, views.backward);
+  }
+
+  #accumulate(views: Views, pass: readonly LayerViews[]): void {
+    const { forward } = views;
+    pass.forEach(({ layer, pre }, i) => {
       this.#engine.outer(layer.effectiveBar, pre, forward[forward.length - 1 - i].input);
       this.#engine.rowSums(layer.biasBar, lanesOf(pre, 0, views.batch), null);
     });

@@ -60,7 +60,8 @@ async function solve(
     return status();
   };
   try {
-    await newton(engine, network, views, target, state, sign, tolerance, counts);
+    const open = engine.tensor(batch);
+    await newton(engine, network, { views, target, state, open }, sign, tolerance, counts);
   } finally {
     engine.newtonStatus = status;
   }
@@ -152,12 +153,75 @@ describe.each(engines)("Newton's method on %s", (_, create) => {
     expect(await rowsIn(engine, views.output)).toEqual(jet);
   });
 
+  it("lets the last samples go on alone, and ends where it would have ended with all of them", async () => {
+    const engine = await create();
+    const dim = 2;
+    const batch = 32;
+    const { network } = smallNetwork(engine, { seed: 36 });
+    const equations = (
+      samples: number,
+      views = network.views(network.workspace(samples, dim), samples, dim),
+    ) => ({
+      views,
+      target: matrix(engine.tensor(dim * samples), dim, samples),
+      state: matrix(engine.tensor((3 * dim + 2) * samples), 3 * dim + 2, samples),
+      open: engine.tensor(samples),
+    });
+    const random = testRandom(37);
+    // Most samples start at their solution: only a few (an odd number of them) have far to go.
+    const start = normalRows(random, dim, batch);
+    const far = [3, 8, 17, 18, 30];
+    const outcomes = [];
+    for (const alone of [true, false]) {
+      const whole = equations(batch);
+      const w = lanesOf(whole.views.input, 0, batch);
+      write(engine, w, start);
+      engine.basisTangents(whole.views.input, batch);
+      network.evaluate(whole.views);
+      const values = await rowsIn(engine, lanesOf(whole.views.output, 0, batch));
+      write(
+        engine,
+        whole.target,
+        start.map((row, i) => row.map((x, l) => x + values[i][l] + (far.includes(l) ? 2 : 0))),
+      );
+      const parts: number[] = [];
+      const spare = (samples: number) => {
+        parts.push(samples);
+        return equations(samples);
+      };
+      const counts = emptyCounts();
+      const steps = await newton(
+        engine,
+        network,
+        alone ? { ...whole, spare } : whole,
+        1,
+        8 * engine.epsilon,
+        counts,
+      );
+      expect(parts).toEqual(alone ? [Math.ceil(5 / engine.laneMultiple) * engine.laneMultiple] : []);
+      outcomes.push({
+        counts,
+        rows: await Promise.all(
+          [w, steps, whole.views.bank, whole.views.pre, whole.views.output].map((m) => rowsIn(engine, m)),
+        ),
+      });
+    }
+    const [alone, together] = outcomes;
+    // Samples do not influence each other, so every bit is the same.
+    expect(alone.rows).toEqual(together.rows);
+    expect(alone.counts.unconverged).toBe(0);
+    const share = Math.ceil(5 / engine.laneMultiple) * (engine.laneMultiple / batch);
+    expect(alone.counts.evaluations).toBeCloseTo(1 + share * (together.counts.evaluations - 1), 10);
+    expect(together.counts.evaluations).toBeGreaterThan(1);
+  });
+
   it("adds up its counts, and keeps the largest residual", async () => {
     const engine = await create();
     const { network, views } = steep(engine, 4, { dim: 1, seed: 35 });
     const counts = { solves: 2, evaluations: 10, unconverged: 1, residual: 0.5 };
     const [target, state] = [1, 5].map((rows) => matrix(engine.tensor(rows * 4), rows, 4));
-    await newton(engine, network, views, target, state, 1, 8 * engine.epsilon, counts);
+    const open = engine.tensor(4);
+    await newton(engine, network, { views, target, state, open }, 1, 8 * engine.epsilon, counts);
     expect(counts).toMatchObject({ solves: 3, unconverged: 1, residual: 0.5 });
     expect(counts.evaluations).toBeGreaterThan(10);
   });

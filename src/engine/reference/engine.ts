@@ -181,11 +181,13 @@ export class ReferenceEngine implements Engine {
     target: Matrix,
     jet: Matrix,
     state: Matrix,
+    open: Tensor,
     sign: number,
     tolerance: number,
     fresh: boolean,
   ): void {
     const d = w.rows;
+    const list = (open as ReferenceTensor).values;
     const best = (i: number) => i;
     const residualRow = (i: number) => d + i;
     const stepRow = (i: number) => 2 * d + i;
@@ -227,7 +229,21 @@ export class ReferenceEngine implements Engine {
         set(w, i, l, get(state, best(i), l) - (converged ? 0 : step));
       }
       this.#status.residual = Math.max(this.#status.residual, relative);
-      if (!converged) this.#status.open++;
+      if (!converged) list[this.#status.open++] = l;
+    }
+  }
+
+  gatherLanes(out: Matrix, count: number, x: Matrix, batch: number, open: Tensor): void {
+    const lanes = (open as ReferenceTensor).values;
+    each(out, (r, l) => get(x, r, Math.floor(l / count) * batch + lanes[l % count]));
+  }
+
+  scatterLanes(out: Matrix, batch: number, x: Matrix, count: number, open: Tensor): void {
+    const lanes = (open as ReferenceTensor).values;
+    for (let r = 0; r < x.rows; r++) {
+      for (let l = 0; l < x.lanes; l++) {
+        set(out, r, Math.floor(l / count) * batch + lanes[l % count], get(x, r, l));
+      }
     }
   }
 

@@ -244,6 +244,7 @@ export class WasmEngine implements Engine {
     target: Matrix,
     jet: Matrix,
     state: Matrix,
+    open: Tensor,
     sign: number,
     tolerance: number,
     fresh: boolean,
@@ -257,12 +258,41 @@ export class WasmEngine implements Engine {
       step(jet),
       at(state),
       step(state),
+      open.start * FLOAT,
       this.#status.start * FLOAT,
       w.lanes,
       w.rows,
       sign,
       tolerance,
       fresh ? 1 : 0,
+    );
+  }
+
+  gatherLanes(out: Matrix, count: number, x: Matrix, batch: number, open: Tensor): void {
+    this.#kernels.gatherLanes(
+      at(out),
+      step(out),
+      at(x),
+      step(x),
+      batch * FLOAT,
+      open.start * FLOAT,
+      count,
+      x.rows,
+      x.lanes / batch,
+    );
+  }
+
+  scatterLanes(out: Matrix, batch: number, x: Matrix, count: number, open: Tensor): void {
+    this.#kernels.scatterLanes(
+      at(out),
+      step(out),
+      batch * FLOAT,
+      at(x),
+      step(x),
+      open.start * FLOAT,
+      count,
+      x.rows,
+      x.lanes / count,
     );
   }
 
