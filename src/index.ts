@@ -1,22 +1,4 @@
 /** The public surface of monotone-flows. */
 
-export type { Activation } from "./activations/activation.js";
-export { activation, activations } from "./activations/index.js";
-export { type DataSource, tableSource, toySource } from "./data/source.js";
-export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
-export type { Engine } from "./engine/engine.js";
-export { ReferenceEngine } from "./engine/reference/engine.js";
-export { WasmEngine } from "./engine/wasm/engine.js";
-export { type ErrorCode, FlowError } from "./errors.js";
-export { type Certificate, certify } from "./flows/certificate.js";
-export {
-  type FlowDeclaration,
-  type FlowOptions,
-  type Formulation,
-  monotoneFlow,
-} from "./flows/declaration.js";
-export { Flow } from "./flows/flow.js";
+export * from "./browser.js";
 export { loadFlow, saveFlow } from "./flows/model-files.js";
-export { Table } from "./table.js";
-export { evaluate } from "./training/evaluate.js";
-export { type FitOptions, fit } from "./training/fit.js";

@@ -8,9 +8,11 @@ import { expect, it } from "vitest";
 const FOLDERS = [
   "cli",
   "experiments",
+  "reports",
   "training",
   "plots",
   "data",
+  "ranks",
   "flows",
   "bijections",
   "solvers",
@@ -20,8 +22,8 @@ const FOLDERS = [
   "engine",
 ];
 /** Files at the root of src that every folder may import, and those that may import every folder. */
-const FOUNDATIONS = ["errors.ts", "table.ts"];
-const ROOFS = ["index.ts"];
+const FOUNDATIONS = ["errors.ts", "package.ts", "table.ts"];
+const ROOFS = ["index.ts", "browser.ts"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -70,6 +72,8 @@ it.each([
   ["src/errors.ts", "src/table.ts", true],
   ["src/errors.ts", "src/engine/random.ts", false],
   ["src/data/csv.ts", "src/plots/png.ts", false],
+  ["src/reports/report.ts", "src/plots/png.ts", true],
+  ["src/reports/report.ts", "src/experiments/presets.ts", false],
   ["src/index.ts", "src/training/train.ts", true],
   ["src/training/train.ts", "src/index.ts", false],
   ["src/cli/bench.ts", "bench/kernels.ts", true],

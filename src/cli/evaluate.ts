@@ -2,11 +2,20 @@ import type { Command } from "commander";
 import { toySource } from "../data/source.js";
 import { check } from "../errors.js";
 import { looksLikeFile, readTable } from "../experiments/data.js";
-import { testSamples } from "../experiments/presets.js";
+import { withRanks } from "../ranks/pool.js";
 import { evaluate } from "../training/evaluate.js";
 import type { Run } from "../training/run.js";
+import { testSamples } from "../training/train-run.js";
+import { threadCount } from "./options.js";
 import { aligned, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
+
+interface EvaluateOptions {
+  data?: string;
+  columns?: string;
+  threads?: string;
+  json?: boolean;
+}
 
 export function evaluateCommand(program: Command): void {
   program
@@ -19,6 +28,7 @@ export function evaluateCommand(program: Command): void {
       "a toy density or a file to evaluate on (default: the test data of the run)",
     )
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
+    .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -27,8 +37,9 @@ Examples:
   $ monotone-flows evaluate runs/2spirals-monotone
   $ monotone-flows evaluate runs/wine-monotone --data new-wines.csv --json`,
     )
-    .action(async (path: string, options: { data?: string; columns?: string; json?: boolean }) => {
+    .action(async (path: string, options: EvaluateOptions) => {
       const began = performance.now();
+      const ranks = threadCount(options.threads);
       const { run, flow } = await openModel(path);
       const { name, test, entropy } = testData(run, options.data, options.columns);
       check(
@@ -36,7 +47,7 @@ Examples:
         "input",
         `${name} has ${test.columns} columns, the model was trained on ${flow.dim}`,
       );
-      const { loss, standardError, rows } = await evaluate(flow, test);
+      const { loss, standardError, rows } = await withRanks(flow, (pool) => evaluate(pool, test), { ranks });
       const seconds = (performance.now() - began) / 1000;
       const gap = entropy === null ? null : loss - entropy;
       // A run that is going on beyond its model has more steps in its configuration.

@@ -4,7 +4,8 @@ import { formatCsv } from "../data/csv.js";
 import { writeNpy } from "../data/npy.js";
 import { check } from "../errors.js";
 import { writeFileAtomically } from "../flows/files.js";
-import { integer } from "./options.js";
+import { withRanks } from "../ranks/pool.js";
+import { integer, threadCount } from "./options.js";
 import { remark } from "./output.js";
 import { openModel } from "./run-model.js";
 
@@ -18,6 +19,7 @@ export function sampleCommand(program: Command): void {
     .description("draw samples from a run's model, in the units of its data")
     .option("-n, --count <n>", "number of samples (default: 1000)")
     .option("--seed <n>", "seed of the samples (default: 0)")
+    .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv, .npy or .png file (default: CSV on stdout)")
     .option("--json", "print one JSON object on stdout; needs --out")
     .addHelpText(
@@ -29,16 +31,20 @@ Examples:
   $ monotone-flows sample runs/2spirals-monotone --out samples.png`,
     )
     .action(
-      async (path: string, options: { count?: string; seed?: string; out?: string; json?: boolean }) => {
+      async (
+        path: string,
+        options: { count?: string; seed?: string; threads?: string; out?: string; json?: boolean },
+      ) => {
         const count = integer("-n", options.count ?? "1000", 1);
         const seed = integer("--seed", options.seed ?? "0", 0);
+        const ranks = threadCount(options.threads);
         const { out, json } = options;
         check(count <= MAX_SAMPLES, "usage", `-n must be at most ${MAX_SAMPLES}, not ${count}`);
         check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
         const format = out === undefined ? ".csv" : extname(out).toLowerCase();
         check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);
         const { run, flow } = await openModel(path);
-        const samples = await flow.sample(count, { seed });
+        const samples = await withRanks(flow, (pool) => pool.sample(count, { seed }), { ranks });
         const { data } = run.config;
         const names = data.kind === "table" ? data.columns : ["x1", "x2"];
         if (out === undefined) {

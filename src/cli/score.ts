@@ -5,8 +5,10 @@ import { writeNpy } from "../data/npy.js";
 import { check } from "../errors.js";
 import { readTable } from "../experiments/data.js";
 import { writeFileAtomically } from "../flows/files.js";
+import { withRanks } from "../ranks/pool.js";
 import { Table } from "../table.js";
 import { runColumns } from "./evaluate.js";
+import { threadCount } from "./options.js";
 import { remark } from "./output.js";
 import { openModel } from "./run-model.js";
 
@@ -18,6 +20,7 @@ export function scoreCommand(program: Command): void {
     )
     .requiredOption("--data <file>", "a CSV or NPY file with the columns that the model was trained on")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
+    .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv or .npy file (default: one number a line on stdout)")
     .option("--json", "print one JSON object on stdout; without --out it holds the numbers")
     .addHelpText(
@@ -28,7 +31,11 @@ Examples:
   $ monotone-flows score runs/wine-monotone --data wine.csv | sort -g | head    # the oddest rows`,
     )
     .action(
-      async (path: string, options: { data: string; columns?: string; out?: string; json?: boolean }) => {
+      async (
+        path: string,
+        options: { data: string; columns?: string; threads?: string; out?: string; json?: boolean },
+      ) => {
+        const ranks = threadCount(options.threads);
         const { out, json } = options;
         const format = out === undefined ? null : extname(out).toLowerCase();
         check(
@@ -43,7 +50,7 @@ Examples:
           "input",
           `${options.data} has ${table.columns} columns, the model was trained on ${flow.dim}`,
         );
-        const scores = await flow.logProb(table);
+        const scores = await withRanks(flow, (pool) => pool.logProb(table), { ranks });
         const column = new Table(scores.length, 1, scores);
         if (out !== undefined)
           writeFileAtomically(out, format === ".npy" ? writeNpy(column) : formatCsv(column, ["log_prob"]));

@@ -13,10 +13,10 @@ import { check } from "../errors.js";
 import { Network } from "../networks/network.js";
 import { Table } from "../table.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
+import type { FlowMaps } from "./flow-maps.js";
+import { checkedSamples, latents, type Samples } from "./samples.js";
 
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
-
-type Samples = Table | readonly (readonly number[])[];
 
 /** Where a pass through the chain has left its results. */
 interface Pass {
@@ -24,7 +24,7 @@ interface Pass {
   logDet: Matrix;
 }
 
-export class Flow {
+export class Flow implements FlowMaps {
   readonly declaration: FlowDeclaration;
   readonly dim: number;
   readonly engine: Engine;
@@ -133,18 +133,7 @@ export class Flow {
 
   /** `count` samples; the same seed gives the same samples. */
   async sample(count: number, options: { seed?: number } = {}): Promise<Table> {
-    check(
-      Number.isInteger(count) && count > 0,
-      "usage",
-      `the number of samples must be a positive integer, not ${count}`,
-    );
-    const z = new Table(count, this.dim);
-    const random = new Random(options.seed ?? 0, Purpose.sampling);
-    for (let i = 0; i < count; i++) {
-      random.seek(0, i);
-      for (let j = 0; j < this.dim; j++) z.values[i * this.dim + j] = random.normal();
-    }
-    return (await this.inverse(z)).x;
+    return (await this.inverse(latents(count, this.dim, options.seed ?? 0))).x;
   }
 
   /** Runs a pass over all rows, `capacity` at a time, when the calls before it have ended. */
@@ -153,19 +142,9 @@ export class Flow {
     direction: "forward" | "inverse",
     pass: (count: number) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
-    const run = this.#turn.then(() => this.#mapRows(this.#checked(samples), direction, pass));
+    const run = this.#turn.then(() => this.#mapRows(checkedSamples(samples, this.dim), direction, pass));
     this.#turn = run.catch(() => {});
     return run;
-  }
-
-  #checked(samples: Samples): Table {
-    const table = Table.from(samples);
-    const fits = table.rows === 0 || table.columns === this.dim;
-    check(fits, "usage", `the flow has ${this.dim} dimensions, the samples have ${table.columns}`);
-    const wrong = table.values.findIndex((x) => !Number.isFinite(x));
-    const where = `row ${Math.floor(wrong / this.dim)}, column ${wrong % this.dim}`;
-    check(wrong < 0, "input", `the samples hold ${table.values[wrong]} at ${where} (counted from 0)`);
-    return table;
   }
 
   async #mapRows(

@@ -1,5 +1,5 @@
 /** How well a flow fits samples: the mean of -log p in nats, and its standard error. */
-import type { Flow } from "../flows/flow.js";
+import type { FlowMaps } from "../flows/flow-maps.js";
 import type { Table } from "../table.js";
 
 export interface Evaluation {
@@ -8,7 +8,7 @@ export interface Evaluation {
   standardError: number;
 }
 
-export async function evaluate(flow: Flow, samples: Table): Promise<Evaluation> {
+export async function evaluate(flow: FlowMaps, samples: Table): Promise<Evaluation> {
   return summarise(await flow.logProb(samples));
 }
 

@@ -1,5 +1,6 @@
 /** A training run as plain data: what every rank needs to build the same model and draw the same batches. */
 import { type DataSource, tableSource, toySource } from "../data/source.js";
+import { staircaseSource } from "../data/staircase.js";
 import type { Communicator } from "../engine/communicator.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { FlowDeclaration } from "../flows/declaration.js";
@@ -14,6 +15,7 @@ interface PlainTable {
 
 export type DataJob =
   | { kind: "toy"; name: string }
+  | { kind: "staircase" }
   | { kind: "table"; name: string; columns: readonly string[]; train: PlainTable; test: PlainTable };
 
 export interface TrainingJob {
@@ -26,6 +28,7 @@ export interface TrainingJob {
 
 export function dataSource(job: DataJob): DataSource {
   if (job.kind === "toy") return toySource(job.name);
+  if (job.kind === "staircase") return staircaseSource;
   const table = ({ rows, values }: PlainTable) => new Table(rows, job.columns.length, values);
   return tableSource(job.name, table(job.train), table(job.test), job.columns);
 }

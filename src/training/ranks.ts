@@ -1,23 +1,41 @@
-/** Starts the ranks of a training job: rank 0 is this thread, the others are worker threads. */
-import { Worker } from "node:worker_threads";
+/** Starts the ranks of a training job: rank 0 is this thread, the others are workers. */
 import { alone, type Communicator } from "../engine/communicator.js";
-import { FlowError } from "../errors.js";
+import { Team } from "../ranks/team.js";
+import { type SharedRanks, sharedRanks, ThreadCommunicator } from "../ranks/thread-communicator.js";
+import type { RankProgram } from "../ranks/worker.js";
 import type { TrainingJob } from "./job.js";
-import { sharedRanks, ThreadCommunicator } from "./thread-communicator.js";
+
+/** The program of the ranks 1, 2, ... */
+export const trainingProgram: RankProgram = {
+  node: () => new URL(/* @vite-ignore */ "./rank-worker.js", import.meta.url),
+  web: () => new Worker(new URL("./rank-worker.js", import.meta.url), { type: "module" }),
+};
+
+/** What such a rank is told. */
+export interface RankTask {
+  job: TrainingJob;
+  shared: SharedRanks;
+  rank: number;
+}
 
 export interface Ranks {
   readonly communicator: Communicator;
-  /** Rejects when a worker dies before it is done; never resolves. */
+  /** Rejects when a worker fails, with an error that says which and why; never resolves. */
   readonly failure: Promise<never>;
-  /** Waits for the workers to end by themselves. */
+  /** Waits until the workers have done all their steps, and ends them. */
   join(): Promise<void>;
   /** Ends the workers at once. */
   kill(): Promise<void>;
 }
 
 /** `length` is the most numbers that a step sums. */
-export function startRanks(job: TrainingJob, threads: number, length: number): Ranks {
-  if (threads === 1) {
+export async function startRanks(
+  job: TrainingJob,
+  size: number,
+  length: number,
+  program: RankProgram = trainingProgram,
+): Promise<Ranks> {
+  if (size === 1) {
     return {
       communicator: alone,
       failure: new Promise(() => {}),
@@ -25,42 +43,18 @@ export function startRanks(job: TrainingJob, threads: number, length: number): R
       kill: async () => {},
     };
   }
-  const shared = sharedRanks(threads, length);
+  const shared = sharedRanks(size, length);
   const communicator = new ThreadCommunicator(shared, 0);
-  const workers = Array.from({ length: threads - 1 }, (_, i) => {
-    const workerData = { job, shared, rank: i + 1 };
-    return new Worker(new URL("./rank-worker.js", import.meta.url), { workerData });
-  });
-  let fail: (error: FlowError) => void = () => {};
-  const failure = new Promise<never>((_, reject) => {
-    fail = reject;
-  });
-  failure.catch(() => {});
-  const exits = workers.map(
-    (worker, i) =>
-      new Promise<void>((resolve) => {
-        let cause: unknown;
-        worker.on("error", (error) => {
-          cause = error;
-        });
-        worker.on("exit", (code) => {
-          if (code !== 0) {
-            const why = cause instanceof Error ? `: ${cause.message}` : ` with code ${code}`;
-            fail(new FlowError("internal", `rank ${i + 1} of ${threads} died${why}`, { cause }));
-            communicator.abort();
-          }
-          resolve();
-        });
-      }),
-  );
+  const team = await Team.start(program, size);
+  const done = team.run((rank): RankTask => ({ job, shared, rank }));
+  team.failure.catch(() => communicator.abort());
   return {
     communicator,
-    failure,
+    failure: team.failure,
     join: async () => {
-      await Promise.all(exits);
+      await done;
+      await team.terminate();
     },
-    kill: async () => {
-      await Promise.all(workers.map((worker) => worker.terminate()));
-    },
+    kill: () => team.terminate(),
   };
 }

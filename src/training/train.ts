@@ -1,9 +1,10 @@
 /** The training loop of rank 0: steps, and between them whatever its hooks do. */
-import { setImmediate } from "node:timers/promises";
 import type { FlowError } from "../errors.js";
+import { possibleRanks } from "../ranks/start.js";
+import { RANK_FAILED } from "../ranks/thread-communicator.js";
+import { Turns } from "../ranks/turn.js";
 import { createTrainer, type TrainingJob } from "./job.js";
-import { startRanks } from "./ranks.js";
-import { RANK_FAILED } from "./thread-communicator.js";
+import { startRanks, trainingProgram } from "./ranks.js";
 import type { StepResult, Trainer } from "./trainer.js";
 
 export interface TrainingHooks {
@@ -14,35 +15,44 @@ export interface TrainingHooks {
   ): Promise<boolean | undefined | void> | boolean | undefined | void;
 }
 
-/** How long steps may follow each other before timers, signals and messages get their turn. */
-const TURN_MS = 30;
+export interface Trained {
+  /** That of rank 0. */
+  trainer: Trainer;
+  /** Whether a hook asked to stop. */
+  stopped: boolean;
+  /** Why there were fewer ranks than threads asked for; null if there were not. */
+  remark: string | null;
+}
 
-/** Trains to the end of the job on that many threads, and returns rank 0's trainer; `stopped` if a hook asked for it. */
+/**
+ * Trains to the end of the job with that many ranks, in Node or in a page, which may go on meanwhile. `program` is
+ * what the other ranks run, for bundlers that cannot find it. Throws a `numerical` error if the loss is no longer
+ * finite, an `internal` one if a rank dies.
+ */
 export async function train(
   job: TrainingJob,
   threads: number,
   hooks: TrainingHooks = {},
-): Promise<{ trainer: Trainer; stopped: boolean }> {
+  program = trainingProgram,
+): Promise<Trained> {
+  const { ranks: size, remark } = possibleRanks(threads);
   const trainer = await createTrainer(job, {
     rank: 0,
-    size: threads,
+    size,
     allReduce: (values) => ranks.communicator.allReduce(values),
     broadcast: (values) => ranks.communicator.broadcast(values),
     barrier: () => ranks.communicator.barrier(),
   });
-  const ranks = startRanks(job, threads, trainer.reducedLength);
+  const ranks = await startRanks(job, size, trainer.reducedLength, program);
   let stop = false;
   let stopped = false;
-  let lastTurn = performance.now();
+  const turns = new Turns();
   try {
     while (trainer.step < job.options.steps && !stopped) {
       const result = await trainer.advance(stop);
       stopped = result.stop;
       if ((await hooks.onStep?.(trainer, result)) === true) stop = true;
-      if (performance.now() - lastTurn > TURN_MS) {
-        await setImmediate();
-        lastTurn = performance.now();
-      }
+      await turns.give();
     }
     await ranks.join();
   } catch (error) {
@@ -52,5 +62,5 @@ export async function train(
     await ranks.kill();
     throw cause;
   }
-  return { trainer, stopped };
+  return { trainer, stopped, remark };
 }

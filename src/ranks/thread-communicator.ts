@@ -5,6 +5,7 @@
  */
 import type { Communicator } from "../engine/communicator.js";
 import { FlowError } from "../errors.js";
+import { turn } from "./turn.js";
 
 /** What the ranks that are left hear of one that failed. */
 export const RANK_FAILED = "another rank has failed";
@@ -106,10 +107,10 @@ export class ThreadCommunicator implements Communicator {
   }
 }
 
-/** Atomics.waitAsync, which ES2024's types describe. */
+/** Atomics.waitAsync, which ES2024's types describe; a turn for everybody else where a browser does not have it yet. */
 async function waitAsync(array: Int32Array, index: number, value: number): Promise<void> {
   const atomics = Atomics as unknown as {
-    waitAsync(array: Int32Array, index: number, value: number): { value: Promise<string> | string };
+    waitAsync?(array: Int32Array, index: number, value: number): { value: Promise<string> | string };
   };
-  await atomics.waitAsync(array, index, value).value;
+  await (atomics.waitAsync ? atomics.waitAsync(array, index, value).value : turn());
 }

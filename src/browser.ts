@@ -1,0 +1,26 @@
+/** The public surface in a browser: everything but files. */
+
+export type { Activation } from "./activations/activation.js";
+export { activation, activations } from "./activations/index.js";
+export { type DataSource, tableSource, toySource } from "./data/source.js";
+export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
+export type { Engine } from "./engine/engine.js";
+export { ReferenceEngine } from "./engine/reference/engine.js";
+export { WasmEngine } from "./engine/wasm/engine.js";
+export { type ErrorCode, FlowError } from "./errors.js";
+export { type Certificate, certify } from "./flows/certificate.js";
+export {
+  type FlowDeclaration,
+  type FlowOptions,
+  type Formulation,
+  monotoneFlow,
+} from "./flows/declaration.js";
+export { Flow } from "./flows/flow.js";
+export type { FlowMaps } from "./flows/flow-maps.js";
+export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
+export type { RankProgram } from "./ranks/worker.js";
+export { Table } from "./table.js";
+export { type Evaluation, evaluate } from "./training/evaluate.js";
+export { type FitOptions, fit } from "./training/fit.js";
+export type { DataJob, TrainingJob } from "./training/job.js";
+export { type Trained, type TrainingHooks, train } from "./training/train.js";

@@ -1,0 +1,34 @@
+/** The tables that go into a flow. */
+import { Purpose, Random } from "../engine/random.js";
+import { check } from "../errors.js";
+import { Table } from "../table.js";
+
+/** Rows of numbers, as a table or as arrays. */
+export type Samples = Table | readonly (readonly number[])[];
+
+/** The samples as a table. Throws a `usage` error unless it has `dim` columns, an `input` error unless all is finite. */
+export function checkedSamples(samples: Samples, dim: number): Table {
+  const table = Table.from(samples);
+  const fits = table.rows === 0 || table.columns === dim;
+  check(fits, "usage", `the flow has ${dim} dimensions, the samples have ${table.columns}`);
+  const wrong = table.values.findIndex((x) => !Number.isFinite(x));
+  const where = `row ${Math.floor(wrong / dim)}, column ${wrong % dim}`;
+  check(wrong < 0, "input", `the samples hold ${table.values[wrong]} at ${where} (counted from 0)`);
+  return table;
+}
+
+/** `count` draws from the standard normal of `dim` dimensions; each depends on the seed and its own index only. */
+export function latents(count: number, dim: number, seed: number): Table {
+  check(
+    Number.isInteger(count) && count > 0,
+    "usage",
+    `the number of samples must be a positive integer, not ${count}`,
+  );
+  const z = new Table(count, dim);
+  const random = new Random(seed, Purpose.sampling);
+  for (let i = 0; i < count; i++) {
+    random.seek(0, i);
+    for (let j = 0; j < dim; j++) z.values[i * dim + j] = random.normal();
+  }
+  return z;
+}

@@ -1,0 +1,141 @@
+import { expect, it } from "vitest";
+import { dyingRanks, mappingRanks } from "../../test/support/rank-programs.js";
+import { toySource } from "../data/source.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
+import { monotoneFlow } from "../flows/declaration.js";
+import { Flow } from "../flows/flow.js";
+import { Table } from "../table.js";
+import { RankPool, type RankPoolOptions, withRanks } from "./pool.js";
+
+const declaration = monotoneFlow({
+  dim: 2,
+  blocks: 2,
+  growth: 4,
+  actnorm: true,
+  standardisation: { mean: [1, -2], deviation: [2, 0.5] },
+});
+/** More than the shared memory of two ranks holds, and no whole number of passes. */
+const ROWS = 2 * 32 * 512 + 777;
+const rows = toySource("2spirals").test(0, ROWS);
+
+/** Starts its workers after the first piece. */
+const eager = (ranks: number, options: RankPoolOptions = {}): RankPoolOptions => ({
+  ranks,
+  patience: 0,
+  program: mappingRanks,
+  ...options,
+});
+
+const trainedBefore = async () => {
+  const flow = await Flow.create(declaration, { seed: 4 });
+  const { parameters } = flow;
+  parameters.values.forEach((value, i) => {
+    parameters.values[i] = value + 0.02 * Math.sin(i);
+  });
+  flow.settle();
+  return flow;
+};
+
+it.each([1, 2, 3])("with %i ranks gives the flow's own bits", async (ranks) => {
+  const flow = await trainedBefore();
+  const few = rows.slice(0, 2_000);
+  const own = [
+    await flow.logProb(rows),
+    await flow.forward(few),
+    await flow.inverse(few),
+    await flow.sample(2_000, { seed: 5 }),
+  ];
+  await withRanks(
+    flow,
+    async (pool) => {
+      expect(pool.ranks).toBe(ranks);
+      expect(pool.remark).toBeNull();
+      // Calls that are made at the same time take turns.
+      const results = await Promise.all([
+        pool.logProb(rows),
+        pool.forward(few),
+        pool.inverse(few),
+        pool.sample(2_000, { seed: 5 }),
+      ]);
+      expect(results).toEqual(own);
+    },
+    eager(ranks),
+  );
+});
+
+it("maps with the parameters that the flow has at the call", async () => {
+  const flow = await Flow.create(declaration, { seed: 1 });
+  await withRanks(
+    flow,
+    async (pool) => {
+      const table = rows.slice(0, 2_000);
+      const before = await pool.logProb(table);
+      const [shift] = flow.parameters.list.filter(({ name }) => name.endsWith("shift"));
+      shift.values[0] += 0.5;
+      const after = await pool.logProb(table);
+      expect(after).not.toEqual(before);
+      flow.prepare();
+      expect(await flow.logProb(table)).toEqual(after);
+    },
+    eager(2),
+  );
+});
+
+it("has the same bits in passes of another size as its flow", async () => {
+  const flow = await Flow.create(declaration, { capacity: 20 });
+  const table = rows.slice(0, 3_000);
+  const own = await flow.logProb(table);
+  await withRanks(flow, async (pool) => expect(await pool.logProb(table)).toEqual(own), eager(2));
+});
+
+it("starts no worker for a small table, and none for no rows", async () => {
+  const flow = await Flow.create(declaration);
+  const nowhere = { node: () => new URL("file:///nowhere.js"), web: mappingRanks.web };
+  await withRanks(
+    flow,
+    async (pool) => {
+      expect(await pool.logProb(rows.slice(0, 400))).toHaveLength(400);
+      expect(await pool.logProb([])).toHaveLength(0);
+    },
+    { ranks: 2, program: nowhere },
+  );
+});
+
+it("refuses what the flow refuses, in the same words", async () => {
+  const flow = await Flow.create(declaration);
+  const broken = new Table(2, 2, Float64Array.of(0, 1, Number.NaN, 2));
+  await withRanks(flow, async (pool) => {
+    for (const samples of [broken, new Table(1, 3)]) {
+      const error = await flow.logProb(samples).catch((e) => e);
+      await expect(pool.logProb(samples)).rejects.toThrow(error);
+    }
+    await expect(pool.sample(0)).rejects.toThrow("the number of samples must be a positive integer");
+  });
+  for (const ranks of [0, 1.5, Number.NaN]) {
+    await expect(RankPool.create(flow, { ranks })).rejects.toThrow(
+      /number of ranks must be a positive integer/,
+    );
+  }
+  const exact = await Flow.create(declaration, { engine: new ReferenceEngine() });
+  await expect(RankPool.create(exact)).rejects.toThrow(/need a flow on the WebAssembly engine/);
+});
+
+it.each([
+  ["throws", "at the start", /^rank [12] of 3 died: this rank throws$/],
+  ["throws", "midway", /^rank [12] of 3 died: this rank throws$/],
+  ["exits", "at the start", /^rank [12] of 3 died: its thread ended with code 0$/],
+  ["exits", "midway", /^rank [12] of 3 died: its thread ended with code 0$/],
+  ["fails later", "midway", /^rank [12] of 3 died: this rank fails later$/],
+] as const)("ends with an error when a rank %s %s, and works again", async (death, when, message) => {
+  const flow = await Flow.create(declaration);
+  const pool = await RankPool.create(flow, eager(3, { program: dyingRanks(death, when) }));
+  try {
+    await expect(pool.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
+      code: "internal",
+      message: expect.stringMatching(message),
+    });
+    expect(await pool.logProb(rows.slice(0, 100))).toEqual(await flow.logProb(rows.slice(0, 100)));
+  } finally {
+    await pool.close();
+  }
+});

@@ -1,0 +1,206 @@
+/** Ranks that map the rows of tables through a flow together: densities, samples and latents on all cores. */
+import { WasmEngine } from "../engine/wasm/engine.js";
+import { check } from "../errors.js";
+import type { Flow } from "../flows/flow.js";
+import type { FlowMaps } from "../flows/flow-maps.js";
+import { checkedSamples, latents, type Samples } from "../flows/samples.js";
+import { Table } from "../table.js";
+import type { MapTask } from "./map-worker.js";
+import {
+  type MappedRows,
+  mapPieces,
+  mapRows,
+  pieceRows,
+  putRows,
+  type RowMap,
+  type SharedRows,
+  sharedRows,
+  stopPieces,
+  takeRows,
+} from "./shared-rows.js";
+import { cores, possibleRanks } from "./start.js";
+import { Team } from "./team.js";
+import { Turns } from "./turn.js";
+import type { RankProgram } from "./worker.js";
+
+const mapProgram: RankProgram = {
+  node: () => new URL(/* @vite-ignore */ "./map-worker.js", import.meta.url),
+  web: () => new Worker(new URL("./map-worker.js", import.meta.url), { type: "module" }),
+};
+
+/** Milliseconds of work left from which it pays to start workers: about twice what starting one takes. */
+const PATIENCE_MS = 400;
+/** The same for workers that are there already. */
+const WAKING_MS = 10;
+
+/** The workers that are there, and what they share with rank 0. */
+interface Crew {
+  team: Team;
+  shared: SharedRows;
+}
+
+export interface RankPoolOptions {
+  /** Default: one a core. */
+  ranks?: number;
+  /** Workers are started when more than so many milliseconds of work are left (default 400). */
+  patience?: number;
+  /** The program of the workers, for bundlers that cannot find the default one. */
+  program?: RankProgram;
+}
+
+/**
+ * A flow's maps on several ranks. `forward`, `inverse`, `logProb` and `sample` give what those of the flow, as it is
+ * at the time of the call, give: bit for bit, for any number of ranks. Workers are started when a table is large
+ * enough to pay for it, and live until `close`.
+ */
+export class RankPool implements FlowMaps {
+  readonly dim: number;
+  /** The number of ranks, the calling thread among them. */
+  readonly ranks: number;
+  /** Why there are fewer ranks than were asked for; null if there are not. */
+  readonly remark: string | null;
+  readonly #flow: Flow;
+  readonly #patience: number;
+  readonly #program: RankProgram;
+  #crew: Crew | null = null;
+  /** The end of the last call: calls take turns. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Throws a `usage` error if the flow is not on a WebAssembly engine, or the number of ranks is not a positive integer. */
+  static async create(flow: Flow, options: RankPoolOptions = {}): Promise<RankPool> {
+    return new RankPool(flow, options, options.ranks ?? (await cores()));
+  }
+
+  private constructor(flow: Flow, options: RankPoolOptions, wanted: number) {
+    check(
+      Number.isInteger(wanted) && wanted > 0,
+      "usage",
+      `the number of ranks must be a positive integer, not ${wanted}`,
+    );
+    check(flow.engine instanceof WasmEngine, "usage", "ranks need a flow on the WebAssembly engine");
+    const { ranks, remark } = possibleRanks(wanted);
+    this.ranks = ranks;
+    this.remark = remark;
+    this.#flow = flow;
+    this.dim = flow.dim;
+    this.#patience = options.patience ?? PATIENCE_MS;
+    this.#program = options.program ?? mapProgram;
+  }
+
+  /** As `Flow.forward`. Throws an `internal` error if a rank dies. */
+  async forward(x: Samples): Promise<{ z: Table; logDet: Float64Array }> {
+    const { points, numbers } = await this.#map("forward", x);
+    return { z: points, logDet: numbers };
+  }
+
+  /** As `Flow.inverse`. Throws an `internal` error if a rank dies. */
+  async inverse(z: Samples): Promise<{ x: Table; logDet: Float64Array }> {
+    const { points, numbers } = await this.#map("inverse", z);
+    return { x: points, logDet: numbers };
+  }
+
+  /** As `Flow.logProb`. Throws an `internal` error if a rank dies. */
+  async logProb(x: Samples): Promise<Float64Array> {
+    return (await this.#map("logProb", x)).numbers;
+  }
+
+  /** As `Flow.sample`. Throws an `internal` error if a rank dies. */
+  async sample(count: number, { seed = 0 } = {}): Promise<Table> {
+    return (await this.inverse(latents(count, this.#flow.dim, seed))).x;
+  }
+
+  /** Ends the workers; a later call starts new ones. */
+  async close(): Promise<void> {
+    const crew = this.#crew;
+    this.#crew = null;
+    await crew?.team.terminate();
+  }
+
+  #map(map: RowMap, samples: Samples): Promise<{ points: Table; numbers: Float64Array }> {
+    const run = this.#turn.then(() => this.#mapTable(map, checkedSamples(samples, this.#flow.dim)));
+    this.#turn = run.catch(() => {});
+    return run;
+  }
+
+  async #mapTable(map: RowMap, input: Table): Promise<{ points: Table; numbers: Float64Array }> {
+    const { rows, columns } = input;
+    const points = new Table(map === "logProb" ? 0 : rows, columns);
+    const numbers = new Float64Array(rows);
+    const keep = (start: number, mapped: MappedRows) => {
+      if (mapped.points) points.values.set(mapped.points.values, start * columns);
+      numbers.set(mapped.numbers, start);
+    };
+    // The other ranks read the parameters of now; so must this one.
+    this.#flow.prepare();
+    const turns = new Turns();
+    const piece = pieceRows(this.#flow);
+    let fastest = Number.POSITIVE_INFINITY;
+    for (let start = 0; start < rows; start += piece) {
+      // The first piece is no measure: its code was still being compiled.
+      const left = start > piece ? (fastest * (rows - start)) / piece : 0;
+      if (this.ranks > 1 && left > (this.#crew ? WAKING_MS : this.#patience)) {
+        await this.#mapTogether(map, input.slice(start), (from, mapped) => keep(start + from, mapped));
+        break;
+      }
+      const began = performance.now();
+      const end = Math.min(start + piece, rows);
+      keep(start, await mapRows(this.#flow, map, input.slice(start, end)));
+      fastest = Math.min(fastest, performance.now() - began);
+      await turns.give();
+    }
+    return { points, numbers };
+  }
+
+  /** All ranks on all rows, as many at a time as the shared memory holds. */
+  async #mapTogether(
+    map: RowMap,
+    input: Table,
+    keep: (start: number, mapped: MappedRows) => void,
+  ): Promise<void> {
+    try {
+      this.#crew ??= await this.#start();
+      const { team, shared } = this.#crew;
+      const parameters = new Map(this.#flow.parameters.list.map(({ name, values }) => [name, values]));
+      void team.run((): MapTask => ({ kind: "load", parameters }));
+      for (let start = 0; start < input.rows; start += shared.rows) {
+        const rows = input.slice(start, Math.min(start + shared.rows, input.rows));
+        putRows(shared, rows);
+        const others = team.run((): MapTask => ({ kind: "map", map, count: rows.rows }));
+        others.catch(() => stopPieces(shared));
+        const turns = new Turns();
+        await mapPieces(this.#flow, shared, map, rows.rows, () => turns.give());
+        await others;
+        keep(start, takeRows(shared, map, rows.rows));
+      }
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #start(): Promise<Crew> {
+    const { declaration, capacity, engine } = this.#flow;
+    const team = await Team.start(this.#program, this.ranks);
+    const shared = sharedRows(this.#flow, this.ranks);
+    const { relaxed } = engine as WasmEngine;
+    void team.run((): MapTask => ({ kind: "build", declaration, capacity, relaxed, shared }));
+    return { team, shared };
+  }
+}
+
+/**
+ * Calls `work` with a flow's maps on several ranks (default: one a core), and ends their workers when it is done:
+ * `await withRanks(flow, (pool) => pool.logProb(table))`.
+ */
+export async function withRanks<Result>(
+  flow: Flow,
+  work: (pool: RankPool) => Promise<Result>,
+  options: RankPoolOptions = {},
+): Promise<Result> {
+  const pool = await RankPool.create(flow, options);
+  try {
+    return await work(pool);
+  } finally {
+    await pool.close();
+  }
+}

@@ -1,0 +1,47 @@
+/** The ranks 1, 2, ... of a program, on workers: rank 0 is the thread that starts them. */
+import { FlowError } from "../errors.js";
+import { startWorker } from "./start.js";
+import type { RankProgram, RankWorker } from "./worker.js";
+
+export class Team {
+  /** Rejects as soon as a rank fails, with an error that says which and why; never resolves. */
+  readonly failure: Promise<never>;
+  readonly #workers: readonly RankWorker[];
+  #fail: (error: FlowError) => void = () => {};
+
+  /** Starts the workers of `size` ranks. */
+  static async start(program: RankProgram, size: number): Promise<Team> {
+    return new Team(await Promise.all(Array.from({ length: size - 1 }, () => startWorker(program))));
+  }
+
+  private constructor(workers: readonly RankWorker[]) {
+    this.#workers = workers;
+    this.failure = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    this.failure.catch(() => {});
+  }
+
+  /** Gives every rank its task. Resolves when all have done theirs; rejects with the first failure of any rank. */
+  run(task: (rank: number) => unknown): Promise<void> {
+    const size = this.#workers.length + 1;
+    const all = this.#workers.map(async (worker, i) => {
+      try {
+        await worker.run(task(i + 1));
+      } catch (cause) {
+        const why = (cause as FlowError).message;
+        this.#fail(new FlowError("internal", `rank ${i + 1} of ${size} died: ${why}`, { cause }));
+        throw cause;
+      }
+    });
+    const done = Promise.race([this.failure, Promise.all(all).then(() => {})]);
+    // Whoever waits hears of a failure; nobody has to wait.
+    done.catch(() => {});
+    return done;
+  }
+
+  /** Ends all workers at once. */
+  async terminate(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+  }
+}
