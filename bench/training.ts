@@ -29,7 +29,7 @@ export interface TrainingBenchmark {
   peakMemoryMB: number;
 }
 
-const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
+export const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /** Trains the preset on 2spirals for `steps` steps after the warm-up, or until the last target is reached. */
 export async function benchTraining(

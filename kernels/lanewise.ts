@@ -227,7 +227,8 @@ export function solveTransposedLanes(out: usize, outStride: usize, right: usize,
  * the accepted point only ever falls.
  *
  * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance, whose places `open`
- * lists. The norm is the largest |residual| over the largest of 1, |target| and |w|.
+ * lists; status[2]: largest norm of the others. The norm is the largest |residual| over the largest of 1, |target|
+ * and |w|.
  */
 export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, open: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
   const segment = <usize>batch * 4;
@@ -236,6 +237,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
   const norms = steps + d * stateStride;
   const lengths = norms + stateStride;
   let largest = splat(0);
+  let settled = splat(0);
   let count = 0;
   for (let l: usize = 0; l < segment; l += BYTES) {
     let size = splat(1);
@@ -266,6 +268,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     const relative = f32x4.div(f32x4.mul(best, size), reach);
     const converged = f32x4.le(relative, splat(tolerance));
     largest = f32x4.max(largest, relative);
+    settled = f32x4.max(settled, choose(converged, relative, splat(0)));
     let missing = i32x4.bitmask(v128.not(converged));
     while (missing != 0) {
       // Places are kept as distances in bytes.
@@ -286,10 +289,17 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
       v128.store(w + l + i * wStride, next);
     }
   }
-  store<f32>(status, max(max(f32x4.extract_lane(largest, 0), f32x4.extract_lane(largest, 1)), max(f32x4.extract_lane(largest, 2), f32x4.extract_lane(largest, 3))));
+  store<f32>(status, largestLane(largest));
   store<f32>(status, <f32>count, 4);
+  store<f32>(status, largestLane(settled), 8);
   // Whole vectors of lanes are gathered: the last one is repeated.
   for (let n = count; n % 4 != 0; n++) store<u32>(open + <usize>n * 4, load<u32>(open + <usize>count * 4 - 4));
+}
+
+// @ts-ignore: decorator
+@inline
+function largestLane(x: v128): f32 {
+  return max(max(f32x4.extract_lane(x, 0), f32x4.extract_lane(x, 1)), max(f32x4.extract_lane(x, 2), f32x4.extract_lane(x, 3)));
 }
 
 /** out[r][s][k] = x[r][s][lanes[k]] for `count` listed lanes, rows r and segments s (`segment` bytes apart in x). */

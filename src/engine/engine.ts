@@ -45,6 +45,8 @@ export interface NewtonStatus {
   residual: number;
   /** The number of lanes above the tolerance. */
   open: number;
+  /** The largest relative residual of the others. */
+  settled: number;
 }
 
 /**

@@ -210,6 +210,7 @@ describe.each(engines)("Newton's method on %s", (_, create) => {
     // Samples do not influence each other, so every bit is the same.
     expect(alone.rows).toEqual(together.rows);
     expect(alone.counts.unconverged).toBe(0);
+    expect(alone.counts.residual).toBe(together.counts.residual);
     const share = Math.ceil(5 / engine.laneMultiple) * (engine.laneMultiple / batch);
     expect(alone.counts.evaluations).toBeCloseTo(1 + share * (together.counts.evaluations - 1), 10);
     expect(together.counts.evaluations).toBeGreaterThan(1);

@@ -71,6 +71,7 @@ export async function newton(
       if (status.open > 0 && n < MAX_EVALUATIONS) {
         const left = paddedLanes(engine, status.open);
         if (!part.spare || left > views.batch / 2) continue;
+        counts.residual = Math.max(counts.residual, status.settled);
         const rest = part.spare(left);
         const take = (few: Matrix, all: Matrix) => engine.gatherLanes(few, left, all, views.batch, open);
         const bring = (all: Matrix, few: Matrix) => engine.scatterLanes(all, views.batch, few, left, open);
@@ -92,8 +93,7 @@ export async function newton(
         engine.fill(stepsOf(part), 0);
         counts.unconverged += status.open;
       }
-      // Written so that a residual that is not a number is kept.
-      if (!(status.residual <= counts.residual)) counts.residual = status.residual;
+      counts.residual = Math.max(counts.residual, status.residual);
       return;
     }
   };

@@ -15,7 +15,7 @@ export class ReferenceEngine implements Engine {
   readonly epsilon = 2 ** -52;
   readonly laneMultiple = 1;
   readonly preferredBatch = 128;
-  #status: NewtonStatus = { residual: 0, open: 0 };
+  #status: NewtonStatus = { residual: 0, open: 0, settled: 0 };
 
   tensor(length: number): ReferenceTensor {
     return { start: 0, length, values: new Float64Array(length) };
@@ -193,7 +193,7 @@ export class ReferenceEngine implements Engine {
     const stepRow = (i: number) => 2 * d + i;
     const normRow = 3 * d;
     const lengthRow = 3 * d + 1;
-    this.#status = { residual: 0, open: 0 };
+    this.#status = { residual: 0, open: 0, settled: 0 };
     for (let l = 0; l < w.lanes; l++) {
       const residual = new Float64Array(d);
       let size = 1;
@@ -229,7 +229,8 @@ export class ReferenceEngine implements Engine {
         set(w, i, l, get(state, best(i), l) - (converged ? 0 : step));
       }
       this.#status.residual = Math.max(this.#status.residual, relative);
-      if (!converged) list[this.#status.open++] = l;
+      if (converged) this.#status.settled = Math.max(this.#status.settled, relative);
+      else list[this.#status.open++] = l;
     }
   }
 

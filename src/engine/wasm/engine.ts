@@ -66,7 +66,7 @@ export class WasmEngine implements Engine {
     const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
     this.#kernels = instance.exports as unknown as Record<string, Kernel>;
     this.#numbers = new Float32Array(this.#memory.buffer);
-    this.#status = this.tensor(2);
+    this.#status = this.tensor(3);
   }
 
   tensor(length: number): Tensor {
@@ -303,7 +303,8 @@ export class WasmEngine implements Engine {
 
   async newtonStatus(): Promise<NewtonStatus> {
     const { start } = this.#status;
-    return { residual: this.#numbers[start], open: this.#numbers[start + 1] };
+    const [residual, open, settled] = this.#numbers.subarray(start, start + 3);
+    return { residual, open, settled };
   }
 }
 

@@ -1,0 +1,265 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Probe } from "../../test/support/bijections.js";
+import { expectClose } from "../../test/support/close.js";
+import { hostMap, watchSolve } from "../../test/support/lane-map.js";
+import type { NetworkOptions } from "../../test/support/networks.js";
+import { seeded } from "../../test/support/property.js";
+import { add, normalRows, type Rows, subtract, testRandom, upload } from "../../test/support/rows.js";
+import type { Monotone } from "../bijections/monotone.js";
+import { type Engine, lanesOf, matrix } from "../engine/engine.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
+import { factorise, solveFactorisedTransposed } from "../engine/reference/linear-algebra.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
+import { Anderson } from "./anderson.js";
+import { FixedPoint } from "./fixed-point.js";
+import type { LaneMap } from "./lane-solver.js";
+
+const engine = new ReferenceEngine();
+const solvers = [
+  ["fixed point", FixedPoint],
+  ["Anderson", Anderson],
+] as const;
+
+/** A monotone block: w + G(w) = 2x and w - G(w) = 2y, which it solves with Newton's method, and its G as a map. */
+function block(engine: Engine, options: NetworkOptions, samples: number, tangents = 0) {
+  const probe = new Probe(engine, "monotone", options, samples);
+  const { network } = probe.bijection as Monotone;
+  const views = network.views(network.workspace(samples, tangents), samples, tangents);
+  const map: LaneMap = {
+    input: lanesOf(views.input, 0, samples),
+    output: lanesOf(views.output, 0, samples),
+    evaluate: () => network.evaluate(views),
+  };
+  return { probe, map };
+}
+
+const twice = (rows: Rows) => rows.map((row) => row.map((x) => 2 * x));
+
+describe.each(solvers)("%s", (_, Solver) => {
+  const cases = fc.record({
+    dim: fc.constantFrom(1, 2, 3, 5),
+    samples: fc.integer({ min: 1, max: 9 }),
+    sign: fc.constantFrom(1 as const, -1 as const),
+    seed: fc.nat(1_000_000),
+    spread: fc.constantFrom(0.1, 1, 30),
+    weightScale: fc.double({ min: 0.1, max: 20, noNaN: true }),
+    coeff: fc.constantFrom(0.5, 0.9, 0.97),
+    activation: fc.constantFrom("CPila", "CLipSwish", "CReLU", "tanh"),
+    kind: fc.constantFrom("dense" as const, "multilayer" as const),
+  });
+
+  it("reaches the tolerance and Newton's solution, and leaves G there, for any network", async () => {
+    await fc.assert(
+      fc.asyncProperty(cases, async ({ samples, sign, spread, ...options }) => {
+        const { probe, map } = block(engine, options, samples);
+        const random = testRandom(options.seed + 1);
+        const x = normalRows(random, samples, options.dim, spread);
+        const start = normalRows(random, samples, options.dim, spread);
+        const solver = new Solver(engine, options.dim, samples);
+        const tolerance = 1e-13;
+        const outcome = await watchSolve(engine, solver, map, { target: twice(x), start, sign, tolerance });
+        const { counts, taken, trace, residuals, solution } = outcome;
+        expect(counts).toMatchObject({ solves: 1, evaluations: Math.max(...taken), unconverged: 0 });
+        expect(counts.residual).toBeLessThanOrEqual(tolerance);
+        expect(trace.at(-1)).toEqual(solution);
+        const size = Math.max(1, ...solution.flat().map(Math.abs), ...twice(x).flat().map(Math.abs));
+        expectClose(residuals.at(-1)?.flat() ?? [], new Array(x.flat().length).fill(0), tolerance * size);
+        const { out } = await probe[sign === 1 ? "forward" : "inverse"](x);
+        const w = out.map((row, i) => add(row, x[i]));
+        expectClose(solution.flat(), w.flat(), 1e-12 / (1 - probe.lipschitz));
+      }),
+      seeded(60),
+    );
+  });
+
+  it("stops every sample by itself, where and when it would stop alone", async () => {
+    const samples = 8;
+    const options: NetworkOptions = { dim: 2, seed: 5, weightScale: 10, growth: 8 };
+    const { map } = block(engine, options, samples);
+    const target = normalRows(testRandom(6), samples, 2, 3);
+    const solve = (map: LaneMap, target: Rows) =>
+      watchSolve(engine, new Solver(engine, 2, samples), map, { target, start: target, tolerance: 1e-10 });
+    const { taken, trace, solution } = await solve(map, target);
+    expect(new Set(taken).size).toBeGreaterThan(1);
+    for (let s = 0; s < samples; s++) {
+      const own = trace.map((points) => points[s]);
+      for (const point of own.slice(taken[s])) expect(point).toEqual(solution[s]);
+      expect(own[taken[s] - 2]).not.toEqual(solution[s]);
+      const alone = await solve(block(engine, options, 1).map, [target[s]]);
+      expect(alone.taken).toEqual([taken[s]]);
+      expect(alone.solution).toEqual([solution[s]]);
+    }
+  });
+
+  it("solves on other engines, also where the values are the start of a jet", async () => {
+    for (const relaxed of [true, false]) {
+      const wasm = await WasmEngine.create({ relaxed });
+      for (const tangents of [0, 3]) {
+        const options: NetworkOptions = { dim: 3, seed: 8, weightScale: 10, growth: 8 };
+        const { probe, map } = block(wasm, options, 12, tangents);
+        const x = normalRows(testRandom(9), 12, 3);
+        const target = twice(x);
+        const tolerance = 8 * wasm.epsilon;
+        const solver = new Solver(wasm, 3, 12);
+        const { counts, solution } = await watchSolve(wasm, solver, map, {
+          target,
+          start: target,
+          tolerance,
+        });
+        expect(counts.unconverged).toBe(0);
+        const { out } = await probe.forward(x);
+        expectClose(
+          solution.flat(),
+          out.flatMap((row, i) => add(row, x[i])),
+          (4 * tolerance) / (1 - probe.lipschitz),
+        );
+      }
+    }
+  });
+
+  it("solves (I + A)^T u = r from products with A^T alone", async () => {
+    const [rows, lanes] = [4, 3];
+    const random = testRandom(11);
+    const a = Float64Array.from({ length: rows * rows }, () => 0.2 * random.normal());
+    const weight = matrix(engine.tensor(a.length), rows, rows);
+    engine.write(weight.tensor, a);
+    const map = hostMap(engine, rows, lanes, () => []);
+    map.evaluate = () => engine.linearTransposed(map.output, weight, map.input, false);
+    const right = normalRows(random, lanes, rows);
+    const solver = new Solver(engine, rows, lanes);
+    const { counts, solution } = await watchSolve(engine, solver, map, {
+      target: right,
+      start: right,
+      tolerance: 1e-13,
+    });
+    expect(counts.unconverged).toBe(0);
+    const factors = factorise(a.map((value, n) => value + (n % (rows + 1) === 0 ? 1 : 0)));
+    for (const [lane, r] of right.entries()) {
+      const expected = Float64Array.from(r);
+      solveFactorisedTransposed(factors, expected);
+      expectClose(solution[lane], expected, 1e-12);
+    }
+  });
+
+  it("reports a map that is no contraction as unconverged, at the best point", async () => {
+    const map = hostMap(engine, 2, 2, (point) => point.map((w) => 5 * w));
+    const start = [
+      [0, 0],
+      [1, -1],
+    ];
+    const { counts, taken, solution } = await watchSolve(engine, new Solver(engine, 2, 2), map, {
+      target: start.map(() => [1, 1]),
+      start,
+      tolerance: 1e-9,
+    });
+    expect(counts).toMatchObject({ solves: 1, unconverged: 2, residual: 7 });
+    expect(Math.max(...taken)).toBeLessThan(10);
+    expect(solution).toEqual(start);
+  });
+
+  it("gives up where there is no solution, at the best point that it has seen", async () => {
+    // w + G(w) = 1 + |w|^2 / 4 in the first row.
+    const map = hostMap(engine, 2, 3, ([a, b]) => [1 + (a * a + b * b) / 4 - a, 0]);
+    const start = [
+      [3, 1],
+      [-50, 0.5],
+      [0.1, 0],
+    ];
+    const target = start.map(() => [0, 0]);
+    const { counts, solution, residuals, taken } = await watchSolve(engine, new Solver(engine, 2, 3), map, {
+      target,
+      start,
+      tolerance: 1e-9,
+    });
+    expect(counts).toMatchObject({ solves: 1, unconverged: 3 });
+    expect(counts.residual).toBeGreaterThan(0.01);
+    expect(Math.max(...taken)).toBeLessThanOrEqual(1000);
+    solution.forEach((point, s) => {
+      expect(point.every(Number.isFinite)).toBe(true);
+      const norms = residuals.map((all) => Math.hypot(...all[s]));
+      expect(norms.at(-1)).toBe(Math.min(...norms.filter((n) => !Number.isNaN(n))));
+    });
+  });
+
+  it("leaves a sample whose map is not a number at its start, and solves the others", async () => {
+    const map = hostMap(engine, 1, 3, ([w], lane) => [lane === 1 ? Number.NaN : Math.cos(w) / 2]);
+    const start = [[1], [2], [3]];
+    const { counts, solution, taken } = await watchSolve(engine, new Solver(engine, 1, 3), map, {
+      target: start,
+      start,
+      tolerance: 1e-12,
+    });
+    expect(counts).toMatchObject({ unconverged: 1, residual: Number.NaN });
+    expect(taken[1]).toBe(1);
+    for (const s of [0, 2]) expectClose([solution[s][0] + Math.cos(solution[s][0]) / 2], start[s], 1e-12);
+    expect(solution[1]).toEqual([2]);
+  });
+
+  it("survives a map that is not a number somewhere on the way", async () => {
+    // The first step leads to -3.5, where there is no value.
+    const map = hostMap(engine, 1, 1, ([w]) => [w < -3 ? Number.NaN : 4 + w / 2]);
+    const outcome = watchSolve(engine, new Solver(engine, 1, 1), map, {
+      target: [[1]],
+      start: [[1]],
+      tolerance: 1e-12,
+    });
+    const { counts, solution } = await outcome;
+    expect(counts.unconverged).toBe(1);
+    expect(solution).toEqual([[1]]);
+  });
+
+  it("ends after the evaluations that it may use", async () => {
+    const random = testRandom(13);
+    const start = normalRows(random, 4, 3);
+    const map = hostMap(engine, 3, 4, (point) => point.map((w, i) => -0.999 * Math.sin(w + i)));
+    const solver = new Solver(engine, 3, 4, { maxEvaluations: 3 });
+    const { counts, taken, trace } = await watchSolve(engine, solver, map, {
+      target: start,
+      start,
+      tolerance: 1e-14,
+    });
+    expect(taken).toEqual([3, 3, 3, 3]);
+    expect(counts.unconverged).toBe(4);
+    expect(counts.evaluations).toBe(trace.length);
+    expect(trace.length).toBeLessThanOrEqual(4);
+  });
+
+  it("adds to the counts that it is given, and keeps the largest residual", async () => {
+    const map = hostMap(engine, 1, 1, () => [0]);
+    const counts = { solves: 2, evaluations: 10, unconverged: 1, residual: 0.5 };
+    await new Solver(engine, 1, 1).solve(map, upload(engine, [[3]]), 1, 1e-12, counts);
+    expect(counts).toEqual({ solves: 3, evaluations: 12, unconverged: 1, residual: 0.5 });
+  });
+
+  it("can be used again, for fewer samples", async () => {
+    const map = (lanes: number) => hostMap(engine, 2, lanes, (point) => point.map((w) => Math.sin(w) / 2));
+    const used = new Solver(engine, 2, 5);
+    const options = (target: Rows) => ({ target, start: target.map(() => [0, 0]), tolerance: 1e-12 });
+    const random = testRandom(15);
+    await watchSolve(engine, used, map(5), options(normalRows(random, 5, 2)));
+    const target = normalRows(random, 2, 2);
+    const again = await watchSolve(engine, used, map(2), options(target));
+    expect(again).toEqual(await watchSolve(engine, new Solver(engine, 2, 2), map(2), options(target)));
+  });
+});
+
+it("the fixed point takes the steps w <- target - sign G(w)", async () => {
+  const target = normalRows(testRandom(16), 4, 3);
+  const g = (point: number[]) => point.map((w, i) => Math.sin(w + i) / 2);
+  for (const sign of [1, -1] as const) {
+    const { trace } = await watchSolve(engine, new FixedPoint(engine, 3, 4), hostMap(engine, 3, 4, g), {
+      target,
+      start: target,
+      sign,
+      tolerance: 1e-3,
+    });
+    const step = target.map((t, s) =>
+      subtract(
+        t,
+        g(target[s]).map((value) => sign * value),
+      ),
+    );
+    expectClose(trace[1].flat(), step.flat(), 1e-15);
+  }
+});
