@@ -1,28 +1,20 @@
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { check, FlowError } from "../errors.js";
-import { type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
-import { defaultPreset, defaultSteps, preset, presets, testSamples } from "../experiments/presets.js";
+import type { DataSource } from "../data/source.js";
+import { check } from "../errors.js";
+import { reloadData, resolveData } from "../experiments/data.js";
+import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
 import { monotoneFlow } from "../flows/declaration.js";
-import { writeFileAtomically } from "../flows/files.js";
-import { saveFlow } from "../flows/model-files.js";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../training/checkpoint.js";
-import { type Evaluation, evaluate } from "../training/evaluate.js";
-import { dataSource, type TrainingJob } from "../training/job.js";
+import type { Flow } from "../flows/flow.js";
+import { version } from "../package.js";
+import { loadCheckpoint } from "../training/checkpoint.js";
+import { dataSource } from "../training/job.js";
 import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
-import { train } from "../training/train.js";
+import { type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
 import { integer, positive, threadCount } from "./options.js";
 import { aligned, remark, report } from "./output.js";
 import { duration, progress } from "./progress.js";
-
-const { version } = createRequire(import.meta.url)("../../../package.json") as { version: string };
-
-/** A line of metrics every so many steps, and a test of so many samples so many times a run. */
-const METRICS_EVERY = 10;
-const TESTS = 20;
-const TEST_SAMPLES = 2_000;
 
 interface TrainOptions {
   data?: string;
@@ -76,122 +68,37 @@ Examples:
   $ monotone-flows train --data wine.csv --columns alcohol,density,pH
   $ monotone-flows train --resume runs/pinwheel --steps 100000`,
     )
-    .action(trainRun);
+    .action(trainAction);
 }
 
-async function trainRun(options: TrainOptions): Promise<void> {
-  const { run, data, state } = options.resume === undefined ? startRun(options) : resumeRun(options);
+async function trainAction(options: TrainOptions): Promise<void> {
+  const start = options.resume === undefined ? startRun(options) : resumeRun(options);
+  const { run, state } = start;
   const { config } = run;
-  run.truncateMetrics(state?.step ?? 0);
-  const job: TrainingJob = { data: data.job, declaration: config.flow, options: config.training, state };
-  const source = dataSource(data.job);
-  const { steps, seed } = config.training;
+  const source = dataSource(start.data);
+  const { steps } = config.training;
   const first = state?.step ?? 0;
   remark(
     `${first > 0 ? `Going on from step ${first}` : "Training"}: ${config.preset} on ${source.name}, ${steps} steps, ` +
       `${config.threads} ${config.threads === 1 ? "thread" : "threads"}, in ${run.path}`,
   );
-
-  const before = run.metrics().at(-1)?.seconds ?? 0;
-  const began = performance.now();
   const bar = progress(first, steps);
-  let interrupted = false;
-  const interrupt = () => {
-    interrupted = true;
-  };
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-
-  const testEvery = Math.max(METRICS_EVERY, Math.ceil(steps / TESTS / METRICS_EVERY) * METRICS_EVERY);
-  const tests = source.test(seed, TEST_SAMPLES);
-  // Sums since the last line of metrics.
-  let [lossSum, evaluationSum, unconverged, lossCount] = state?.sums.length ? state.sums : [0, 0, 0, 0];
-  let good = first > 0 ? first : null;
-  /** A checkpoint is good, and written, once a step from it has a finite loss. */
-  let pending: Checkpoint | null = null;
-  const save = () => {
-    if (pending === null) return;
-    saveCheckpoint(run.file("checkpoint"), pending);
-    good = pending.step;
-    pending = null;
-  };
-  const stepTimes: number[] = [];
-  let stepBegan = performance.now();
   try {
-    const { trainer, stopped } = await train(job, config.threads, {
-      async onStep(trainer, result) {
-        stepTimes.push(performance.now() - stepBegan);
-        const { step, flow } = trainer;
-        save();
-        lossSum += result.loss;
-        evaluationSum += result.evaluations;
-        lossCount++;
-        unconverged += result.unconverged;
-        bar.update(step, result.loss);
-        if (step % METRICS_EVERY === 0 || step === steps) {
-          const seconds = before + (performance.now() - began) / 1000;
-          const line = {
-            step,
-            loss: lossSum / lossCount,
-            evaluations: evaluationSum / lossCount,
-            unconverged,
-            seconds,
-          };
-          if (step % testEvery === 0 && step < steps) {
-            flow.prepare();
-            run.appendMetrics({ ...line, testLoss: (await evaluate(flow, tests)).loss });
-          } else run.appendMetrics(line);
-          lossSum = evaluationSum = lossCount = unconverged = 0;
-        }
-        if (step % config.checkpointEvery === 0 || step === steps || result.stop) {
-          const sums = Float64Array.of(lossSum, evaluationSum, unconverged, lossCount);
-          pending = { ...trainer.state(), sums };
-          if (result.stop) save();
-        }
-        stepBegan = performance.now();
-        return interrupted;
+    const result = await trainRun(start, {
+      goOn: `monotone-flows train --resume ${run.path}`,
+      onStep: bar.update,
+      onTrained: async (flow, { summary }) => {
+        bar.end();
+        await drawPictures(run, flow, source, summary);
       },
     });
+    report(options.json, result.summary, inWords(run, result));
+  } finally {
     bar.end();
-    if (stopped && trainer.step < steps) {
-      throw new FlowError(
-        "internal",
-        `stopped at step ${trainer.step}; go on with: monotone-flows train --resume ${run.path}`,
-      );
-    }
-    trainer.flow.settle();
-    const test = await evaluate(trainer.flow, source.test(seed, testSamples));
-    check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
-    save();
-    saveFlow(trainer.flow, run.path);
-    const seconds = before + (performance.now() - began) / 1000;
-    stepTimes.sort((a, b) => a - b);
-    await summarise(run, trainer.flow, source, {
-      test,
-      seconds,
-      msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
-      unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
-      json: options.json,
-    });
-  } catch (error) {
-    bar.end();
-    if (error instanceof FlowError && error.code === "numerical") {
-      const last = good
-        ? `the last good checkpoint is that of step ${good}, in ${run.file("checkpoint")}`
-        : "there is no checkpoint yet";
-      throw new FlowError("numerical", `${error.message}; ${last}`, { cause: error });
-    }
-    throw error;
   }
 }
 
-interface Start {
-  run: Run;
-  data: ResolvedData;
-  /** Where to go on from; null at the start. */
-  state: Checkpoint | null;
-}
-
-function startRun(options: TrainOptions): Start {
+function startRun(options: TrainOptions): RunJob {
   const name = options.preset ?? defaultPreset;
   const { flow, training } = preset(name);
   const seed = integer("--seed", options.seed ?? "0", 0);
@@ -225,7 +132,8 @@ function startRun(options: TrainOptions): Start {
     checkpointEvery,
     flow: declaration,
   };
-  return { run: Run.create(options.out ?? freshFolder(data.job.name, name), runConfig), data, state: null };
+  const run = Run.create(options.out ?? freshFolder(dataSource(data.job).name, name), runConfig);
+  return { run, data: data.job, state: null };
 }
 
 /** runs/<data>-<preset>, with a number where that is taken. */
@@ -237,7 +145,7 @@ function freshFolder(data: string, presetName: string): string {
   }
 }
 
-function resumeRun(options: TrainOptions): Start {
+function resumeRun(options: TrainOptions): RunJob {
   const fixed = [
     "data",
     "columns",
@@ -273,65 +181,37 @@ function resumeRun(options: TrainOptions): Start {
   const data = reloadData(config.data, config.training.seed);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.sweep();
-  return { run, data, state };
+  return { run, data: data.job, state };
 }
 
-interface Outcome {
-  test: Evaluation;
-  seconds: number;
-  msPerStep: number | null;
-  unconverged: number;
-  json: boolean | undefined;
-}
-
-/** Test loss, pictures, summary.json, and the words at the end. */
-async function summarise(
-  run: Run,
-  flow: Parameters<typeof saveFlow>[0],
-  source: ReturnType<typeof dataSource>,
-  outcome: Outcome,
-): Promise<void> {
+/** The density or the samples beside the data, and the loss curve. */
+async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: RunSummary): Promise<void> {
   const { training, preset: presetName } = run.config;
-  const { test } = outcome;
-  const gap = source.entropy === null ? null : test.loss - source.entropy;
-  const summary = {
-    run: run.path,
-    data: source.name,
-    steps: training.steps,
-    testLoss: test.loss,
-    standardError: test.standardError,
-    unit: "nats",
-    entropy: source.entropy,
-    gap,
-    msPerStep: outcome.msPerStep,
-    seconds: outcome.seconds,
-    unconverged: outcome.unconverged,
-    peakMemoryMB: process.resourceUsage().maxRSS / 1024,
-  };
   // The plotting libraries are loaded only now: training needs none of their memory.
   const { densityPicture, lossPicture } = await import("../experiments/figures.js");
   const { writePicture } = await import("../plots/index.js");
   const title = `${presetName} on ${source.name}`;
-  const floor = gap === null ? "" : `, ${gap.toFixed(3)} above the entropy`;
-  const caption = `${title}: ${training.steps} steps, test loss ${test.loss.toFixed(3)} nats${floor}`;
+  const floor = summary.gap === null ? "" : `, ${summary.gap.toFixed(3)} above the entropy`;
+  const caption = `${title}: ${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} nats${floor}`;
   writePicture(await densityPicture(flow, source, training.seed, caption), run.file("figures", "density"));
   writePicture(lossPicture(run.metrics(), source.entropy, title), run.file("figures", "loss"));
-  writeFileAtomically(run.file("summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
+}
 
+function inWords(run: Run, { summary, test }: RunResult): string[] {
   const nats = (x: number) => `${x.toFixed(4)} nats`;
+  const { entropy, gap, unconverged } = summary;
   const lines = aligned([
     ["test loss", `${nats(test.loss)} ± ${test.standardError.toFixed(4)} (${test.rows} samples)`],
-    ...(source.entropy === null
+    ...(entropy === null
       ? []
       : ([
-          ["entropy", nats(source.entropy)],
+          ["entropy", nats(entropy)],
           ["gap", nats(gap as number)],
         ] as const)),
-    ["time", `${duration(outcome.seconds)}, ${outcome.msPerStep?.toFixed(1) ?? "-"} ms a step`],
+    ["time", `${duration(summary.seconds)}, ${summary.msPerStep?.toFixed(1) ?? "-"} ms a step`],
     ["run", run.path],
     ["pictures", run.file("figures")],
   ]);
-  if (outcome.unconverged > 0)
-    lines.push(`${outcome.unconverged} solves missed their tolerance; see metrics.jsonl`);
-  report(outcome.json, summary, lines);
+  if (unconverged > 0) lines.push(`${unconverged} solves missed their tolerance; see metrics.jsonl`);
+  return lines;
 }

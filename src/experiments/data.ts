@@ -26,9 +26,12 @@ export function readTable(path: string, columns?: readonly string[]): { table: T
   return readCsv(path, columns ? { columns } : {});
 }
 
+/** What a density is learned of: anything but the pairs of a regression. */
+type Density<Data> = Exclude<Data, { kind: "staircase" }>;
+
 export interface ResolvedData {
-  config: DataConfig;
-  job: DataJob;
+  config: Density<DataConfig>;
+  job: Density<DataJob>;
   dim: number;
   /** Of the training rows; toy densities are used as they are. */
   standardisation?: { mean: number[]; deviation: number[] };
@@ -76,6 +79,11 @@ export function resolveData(data: string, seed: number, columns?: readonly strin
 
 /** The data of a run again; throws if its file has changed since. */
 export function reloadData(config: DataConfig, seed: number): ResolvedData {
+  check(
+    config.kind !== "staircase",
+    "run",
+    "this run fits a function, not a density; only `monotone-flows reproduce 1d` knows what to do with it",
+  );
   if (config.kind === "toy") return resolveData(config.name, seed);
   const { path, columns, sha256 } = config;
   check(

@@ -12,7 +12,7 @@ export interface Preset {
 }
 
 /** 2-D density modelling: 10 blocks, dense concatenation of depth 3 and growth 16, Adam 1e-3, L2 1e-5, batch 500. */
-const planar = {
+export const planar = {
   flow: {
     blocks: 10,
     depth: 3,
@@ -42,7 +42,6 @@ export const presets: Record<string, Preset> = {
 export const defaultPreset = "monotone";
 /** The default number of steps: a good fit of 2-D data, in well under two minutes on two cores. */
 export const defaultSteps = 5_000;
-export const testSamples = 10_000;
 
 export function preset(name: string): Preset {
   const found = Object.hasOwn(presets, name) ? presets[name] : undefined;

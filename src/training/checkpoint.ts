@@ -14,6 +14,7 @@ const FILE = /^step-(\d+)\.safetensors$/;
 const PARTIAL = /^step-\d+\.safetensors\.\d+\.partial$/;
 const PARAMETER = "parameters/";
 const MOMENTS = ["adam/first", "adam/second"] as const;
+const AVERAGE = "average";
 const SUMS = "metrics/sums";
 
 export interface Checkpoint extends TrainingState {
@@ -46,6 +47,7 @@ export function saveCheckpoint(folder: string, state: Checkpoint): string {
     [MOMENTS[0], flat(state.first)],
     [MOMENTS[1], flat(state.second)],
     [SUMS, flat(state.sums)],
+    ...(state.average ? [[AVERAGE, flat(state.average)] as const] : []),
   ]);
   const name = `step-${String(state.step).padStart(8, "0")}.safetensors`;
   writeFileAtomically(
@@ -83,5 +85,7 @@ function read(file: string): Checkpoint {
   for (const [name, { values }] of tensors) {
     if (name.startsWith(PARAMETER)) parameters.set(name.slice(PARAMETER.length), values);
   }
-  return { step, parameters, first, second, sums: tensors.get(SUMS)?.values ?? new Float64Array(0) };
+  const sums = tensors.get(SUMS)?.values ?? new Float64Array(0);
+  const average = tensors.get(AVERAGE)?.values;
+  return { step, parameters, first, second, sums, ...(average ? { average } : {}) };
 }

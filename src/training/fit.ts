@@ -3,6 +3,8 @@ import { type DataSource, tableSource } from "../data/source.js";
 import { alone } from "../engine/communicator.js";
 import type { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
+import type { ObjectiveName } from "./objectives.js";
+import type { RateChange } from "./schedule.js";
 import { Trainer } from "./trainer.js";
 
 export interface FitOptions {
@@ -14,26 +16,30 @@ export interface FitOptions {
   seed?: number;
   /** Adam's step size (default 1e-3). */
   learningRate?: number;
+  /** Changes of the step size: from which step on, and to how many times `learningRate` (default: none). */
+  schedule?: readonly RateChange[];
   /** L2 regularisation, added to the gradient (default 1e-5). */
   l2?: number;
-  /** Called after every step with the number of steps done and the batch's loss in nats. */
+  /**
+   * `likelihood` (default): the samples x become likely. `regression`: samples are pairs (x, t) of 2 dim numbers,
+   * and F(x) comes near t in mean squared error.
+   */
+  objective?: ObjectiveName;
+  /** Called after every step with the number of steps done and the batch's loss (nats, or mean squared error). */
   onStep?(step: number, loss: number): void;
 }
 
 /**
- * Trains a flow by maximum likelihood on a data source, or on rows that are drawn with replacement. The flow
- * is changed in place. Returns the mean loss of the last tenth of the steps, in nats.
- * Throws a `numerical` FlowError if the loss is no longer finite.
+ * Trains a flow on a data source, or on rows that are drawn with replacement. The flow is changed in place.
+ * Returns the mean loss of the last tenth of the steps. Throws a `usage` FlowError for samples of the wrong number
+ * of columns, a `numerical` one if the loss is no longer finite.
  */
-export async function fit(
-  flow: Flow,
-  data: DataSource | Table | readonly (readonly number[])[],
-  options: FitOptions = {},
-): Promise<number> {
-  const { steps = 1000, batch = 500, seed = 0, learningRate = 1e-3, l2 = 1e-5, onStep } = options;
-  const source =
-    "fill" in data && !(data instanceof Table) ? (data as DataSource) : rowsSource(Table.from(data as Table));
-  const trainer = new Trainer(flow, source, { steps, batch, seed, learningRate, l2 }, alone);
+export async function fit(flow: Flow, data: DataSource | Rows, options: FitOptions = {}): Promise<number> {
+  const { onStep, ...given } = options;
+  const training = { steps: 1000, batch: 500, seed: 0, learningRate: 1e-3, l2: 1e-5, ...given };
+  const { steps } = training;
+  const source = isRows(data) ? rowsSource(Table.from(data)) : data;
+  const trainer = new Trainer(flow, source, training, alone);
   const tail: number[] = [];
   while (trainer.step < steps) {
     const { loss } = await trainer.advance();
@@ -43,6 +49,10 @@ export async function fit(
   flow.settle();
   return tail.reduce((a, b) => a + b, 0) / tail.length;
 }
+
+type Rows = Table | readonly (readonly number[])[];
+
+const isRows = (data: DataSource | Rows): data is Rows => data instanceof Table || Array.isArray(data);
 
 function rowsSource(rows: Table): DataSource {
   const names = Array.from({ length: rows.columns }, (_, i) => `x${i + 1}`);

@@ -13,6 +13,9 @@ import { parseJson } from "../flows/model-files.js";
 /** Rises whenever older run directories can no longer be read. */
 export const RUN_FORMAT = 1;
 
+/** A file that a process was writing when it was killed. */
+const PARTIAL = /\.\d+\.partial$/;
+
 const count = z.number().int().positive();
 
 const config = z.strictObject({
@@ -21,6 +24,7 @@ const config = z.strictObject({
   preset: z.string(),
   data: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("toy"), name: z.string() }),
+    z.strictObject({ kind: z.literal("staircase") }),
     z.strictObject({
       kind: z.literal("table"),
       /** Absolute path of the file, the columns that were chosen from it, and the hash of its bytes. */
@@ -36,7 +40,12 @@ const config = z.strictObject({
     batch: count,
     seed: z.number().int().nonnegative(),
     learningRate: z.number().positive(),
+    schedule: z
+      .array(z.strictObject({ from: z.number().int().nonnegative(), factor: z.number().positive() }))
+      .optional(),
     l2: z.number().nonnegative(),
+    averaging: z.number().positive().lt(1).optional(),
+    objective: z.enum(["likelihood", "regression"]).optional(),
   }),
   threads: count,
   checkpointEvery: count,
@@ -44,7 +53,14 @@ const config = z.strictObject({
 });
 
 /** The part of `summary.json` that is read again. */
-const summary = z.object({ steps: count, msPerStep: z.number().nullable() });
+const summary = z.object({
+  steps: count,
+  testLoss: z.number(),
+  standardError: z.number(),
+  entropy: z.number().nullable(),
+  msPerStep: z.number().nullable(),
+  seconds: z.number(),
+});
 export type Summary = z.infer<typeof summary>;
 
 type Parsed = z.infer<typeof config>;
@@ -74,13 +90,13 @@ export class Run {
     this.config = config;
   }
 
-  /** Starts a run in a folder that does not exist yet or is empty. */
+  /** Starts a run in a folder that does not exist yet or is empty, apart from what a killed start has left. */
   static create(path: string, config: RunConfig): Run {
     let unmake = () => {};
     try {
       unmake = makeFolder(path);
       check(
-        readdirSync(path).length === 0,
+        readdirSync(path).every((name) => PARTIAL.test(name)),
         "usage",
         `${path} is not empty; choose another --out, or go on with --resume ${path}`,
       );
@@ -143,7 +159,7 @@ export class Run {
   /** Removes what a process that was killed while it wrote has left. */
   sweep(): void {
     for (const name of readdirSync(this.path)) {
-      if (/\.\d+\.partial$/.test(name)) rmSync(this.file(name), { force: true });
+      if (PARTIAL.test(name)) rmSync(this.file(name), { force: true });
     }
   }
 

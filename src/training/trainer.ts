@@ -1,23 +1,32 @@
-/** Maximum likelihood, one step at a time: every rank runs a Trainer on its shard of each batch. */
+/** Training, one step at a time: every rank runs a Trainer on its shard of each batch. */
 import { Actnorm } from "../bijections/actnorm.js";
 import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import { Adam } from "./adam.js";
+import { AveragedWeights } from "./averaged-weights.js";
+import { type Objective, type ObjectiveName, objective } from "./objectives.js";
+import { type RateChange, rateAt } from "./schedule.js";
 
 export interface TrainingOptions {
   steps: number;
   batch: number;
   seed: number;
   learningRate: number;
+  /** Changes of the learning rate, earliest first (default: none). */
+  schedule?: readonly RateChange[] | undefined;
   /** Times the parameters, added to their gradients. */
   l2: number;
+  /** Decay of the average of the weights that the trained model gets (default: it gets those of the last step). */
+  averaging?: number | undefined;
+  /** What is made small (default: likelihood). */
+  objective?: ObjectiveName | undefined;
 }
 
 /** What one step did. */
 export interface StepResult {
-  /** Mean negative log-likelihood of the batch, in nats. */
+  /** The objective's mean over the batch: minus the log-likelihood in nats, or the squared error. */
   loss: number;
   /** Network evaluations a block, mean over the blocks and passes of this rank. */
   evaluations: number;
@@ -33,6 +42,8 @@ export interface TrainingState {
   parameters: Map<string, Float64Array>;
   first: Float64Array;
   second: Float64Array;
+  /** Averaged weights, where the options ask for them. */
+  average?: Float64Array | undefined;
 }
 
 export class Trainer {
@@ -41,8 +52,9 @@ export class Trainer {
   readonly #source: DataSource;
   readonly #communicator: Communicator;
   readonly #adam: Adam;
+  readonly #average: AveragedWeights | null;
   readonly #samples: Float64Array;
-  readonly #logProb: Float64Array;
+  readonly #objective: Objective;
   /** What the ranks sum: the gradient; the loss, the unconverged samples and the wishes to stop; one blame a bijection. */
   readonly #reduced: Float64Array;
   readonly #blame: Float64Array;
@@ -54,10 +66,17 @@ export class Trainer {
     this.options = options;
     this.#source = source;
     this.#communicator = communicator;
+    this.#objective = objective(options.objective ?? "likelihood", flow);
+    const { columns } = this.#objective;
+    check(
+      source.dim === columns,
+      "usage",
+      `this training takes samples of ${columns} ${columns === 1 ? "number" : "numbers"}, those of ${source.name} have ${source.dim}`,
+    );
     this.#adam = new Adam(flow.parameters, options.l2);
+    this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
     const [start, end] = shard(options.batch, communicator);
-    this.#samples = new Float64Array((end - start) * flow.dim);
-    this.#logProb = new Float64Array(flow.capacity);
+    this.#samples = new Float64Array((end - start) * columns);
     this.#reduced = new Float64Array(flow.parameters.gradient.length + 3 + flow.bijections.length);
     this.#blame = this.#reduced.subarray(flow.parameters.gradient.length + 3);
   }
@@ -70,7 +89,7 @@ export class Trainer {
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
   async advance(stop = false): Promise<StepResult> {
     const { flow } = this;
-    const { batch, seed, learningRate } = this.options;
+    const { batch, seed, learningRate, schedule = [] } = this.options;
     const { gradient } = flow.parameters;
     const [start, end] = shard(batch, this.#communicator);
     this.#source.fill(this.#samples, seed, this.step, start, end - start);
@@ -82,11 +101,8 @@ export class Trainer {
     const before = this.#counts();
     let loss = 0;
     for (const [values, count] of this.#chunks()) {
-      flow.write(values, count);
-      await flow.forwardPass(count);
-      await flow.backwardPass(count, 1 / batch, this.#logProb);
-      let sum = 0;
-      for (let i = 0; i < count; i++) sum -= this.#logProb[i];
+      this.#objective.write(values, count);
+      const sum = await this.#objective.pass(values, count, 1 / batch);
       if (!Number.isFinite(sum)) this.#blame[await this.#firstNotFinite(count)]++;
       loss += sum;
     }
@@ -103,29 +119,25 @@ export class Trainer {
     gradient.set(reduced.subarray(0, scalars));
     this.#checkFinite(reduced[scalars]);
 
-    this.#adam.update(this.step, learningRate);
+    this.#adam.update(this.step, rateAt(this.step, learningRate, schedule));
     this.step++;
+    this.#average?.update(this.step);
     return {
-      loss: reduced[scalars] + this.#constant(),
+      loss: reduced[scalars] + this.#objective.constant,
       evaluations: (after.evaluations - before.evaluations) / Math.max(1, after.solves - before.solves),
       unconverged: reduced[scalars + 1],
       stop: reduced[scalars + 2] > 0,
     };
   }
 
-  /** The standardisation's part of the loss. */
-  #constant(): number {
-    const { standardisation } = this.flow.declaration;
-    return standardisation ? standardisation.deviation.reduce((sum, s) => sum + Math.log(s), 0) : 0;
-  }
-
   /** The samples of this step's shard in pieces that fit the flow. */
   *#chunks(): Generator<[Float64Array, number]> {
-    const { dim, capacity } = this.flow;
-    const total = this.#samples.length / dim;
+    const { capacity } = this.flow;
+    const { columns } = this.#objective;
+    const total = this.#samples.length / columns;
     for (let start = 0; start < total; start += capacity) {
       const count = Math.min(capacity, total - start);
-      yield [this.#samples.subarray(start * dim, (start + count) * dim), count];
+      yield [this.#samples.subarray(start * columns, (start + count) * columns), count];
     }
   }
 
@@ -147,9 +159,8 @@ export class Trainer {
       if (!(bijection instanceof Actnorm) || bijection.started.values[0] === 1) continue;
       const sums = new Float64Array(2 * flow.dim);
       for (const [values, count] of this.#chunks()) {
-        flow.write(values, count);
-        await flow.forwardPass(count, i);
-        const point = flow.point(i, count);
+        this.#objective.write(values, count);
+        const point = await flow.forwardValues(count, i);
         const rows = new Float64Array(flow.dim * point.lanes);
         await flow.engine.read(point.tensor, rows, point.offset);
         for (let j = 0; j < flow.dim; j++) {
@@ -173,7 +184,7 @@ export class Trainer {
       const point = flow.point(i + 1, count);
       const values = new Float64Array(flow.dim * point.lanes);
       await flow.engine.read(point.tensor, values, point.offset);
-      if (!values.every(Number.isFinite)) return i;
+      if (!allFinite(values)) return i;
     }
     return flow.bijections.length - 1;
   }
@@ -188,8 +199,8 @@ export class Trainer {
         `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`,
       );
     }
-    if (gradient.every(Number.isFinite)) return;
-    const name = list.find((p) => !p.gradient.every(Number.isFinite))?.name ?? "";
+    if (allFinite(gradient)) return;
+    const name = list.find((p) => !allFinite(p.gradient))?.name ?? "";
     const block = Number(name.split(".")[1] ?? 0);
     throw new FlowError(
       "numerical",
@@ -203,6 +214,7 @@ export class Trainer {
       parameters: new Map(this.flow.parameters.list.map((p) => [p.name, p.values.slice()])),
       first: this.#adam.first.slice(),
       second: this.#adam.second.slice(),
+      ...(this.#average ? { average: this.#average.values.slice() } : {}),
     };
   }
 
@@ -220,5 +232,18 @@ export class Trainer {
       );
       own.set(moments);
     }
+    this.#average?.restore(state.average);
   }
+
+  /** Turns the flow into the trained model: averaged weights where asked for, and spectral norms at their limits. */
+  finish(): void {
+    this.#average?.apply();
+    this.flow.settle();
+  }
+}
+
+/** As `every(Number.isFinite)`, which took a hundredth of a training step. */
+function allFinite(values: Float64Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }

@@ -1,0 +1,44 @@
+/** The program of one run of `trainRuns`: trains the run directory that it is given, and tells its parent how far it is. */
+import { FlowError } from "../errors.js";
+import { loadCheckpoint } from "../training/checkpoint.js";
+import { Run } from "../training/run.js";
+import { trainRun } from "../training/train-run.js";
+import { reloadData } from "./data.js";
+import type { RunMessage } from "./train-runs.js";
+
+const TELL_EVERY_MS = 1_000;
+/** The weight of the newest loss in the mean that is told. */
+const SMOOTHING = 0.02;
+
+const tell = (message: RunMessage) => process.send?.(message);
+/** A parent that is gone wants no more steps; nobody else would stop them. */
+const stop = () => process.kill(process.pid, "SIGTERM");
+
+process.once("disconnect", stop);
+try {
+  const run = Run.open(process.argv[2]);
+  run.sweep();
+  const { steps, seed } = run.config.training;
+  const state = loadCheckpoint(run.file("checkpoint"));
+  let told = 0;
+  let mean: number | null = null;
+  const { data } = run.config;
+  await trainRun(
+    { run, data: data.kind === "staircase" ? data : reloadData(data, seed).job, state },
+    {
+      goOn: "the same command",
+      onStep(step, loss) {
+        mean = mean === null ? loss : mean + SMOOTHING * (loss - mean);
+        if (performance.now() - told < TELL_EVERY_MS && step < steps) return;
+        told = performance.now();
+        tell({ kind: "step", step, loss: mean });
+      },
+    },
+  );
+} catch (error) {
+  if (!(error instanceof FlowError)) throw error;
+  tell({ kind: "failure", code: error.code, message: error.message });
+  process.exitCode = 1;
+}
+process.off("disconnect", stop);
+process.disconnect?.();

@@ -1,0 +1,146 @@
+/**
+ * Trains many runs, some at a time, each in a process of its own. What is finished is not trained again, what was
+ * interrupted goes on from its checkpoint.
+ */
+import { type ChildProcess, fork } from "node:child_process";
+import { existsSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { check, type ErrorCode, FlowError } from "../errors.js";
+import { loadCheckpoint } from "../training/checkpoint.js";
+import { Run, type RunConfig } from "../training/run.js";
+
+export interface PlannedRun {
+  /** The run directory. */
+  readonly path: string;
+  readonly config: RunConfig;
+}
+
+/** What the process of a run says. */
+export type RunMessage =
+  | { kind: "step"; step: number; loss: number }
+  | { kind: "failure"; code: ErrorCode; message: string };
+
+const PROGRESS_EVERY_MS = 15_000;
+
+/**
+ * Trains the runs that are not finished, `atATime` at a time. A run that fails or is killed ends the others after a
+ * checkpoint, and its error is thrown; so do SIGINT and SIGTERM, with an `internal` error.
+ * Throws a `run` error for a run directory that was started with another configuration.
+ */
+export async function trainRuns(
+  planned: readonly PlannedRun[],
+  atATime: number,
+  progress: (line: string) => void,
+): Promise<void> {
+  const runs = planned.map(openOrCreate);
+  const board = new Board(runs);
+  const waiting = runs.filter((run) => !isFinished(run));
+  if (waiting.length === 0) return;
+  const children = new Set<ChildProcess>();
+  let failure: FlowError | null = null;
+  const stop = (error: FlowError) => {
+    failure ??= error;
+    // Not SIGINT: a terminal's Ctrl-C has sent that to the children, too, and a second one would kill them.
+    for (const child of children) child.kill("SIGTERM");
+  };
+  const interrupt = () =>
+    stop(new FlowError("internal", "stopped; the same command goes on from the checkpoints"));
+  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  const timer = setInterval(() => progress(board.line()), PROGRESS_EVERY_MS);
+  const work = async () => {
+    for (let run = waiting.shift(); run && !failure; run = waiting.shift()) {
+      const child = fork(fileURLToPath(new URL("./train-runs-child.js", import.meta.url)), [run.path]);
+      children.add(child);
+      const error = await endOf(child, run, board);
+      children.delete(child);
+      if (error) stop(error);
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: Math.min(atATime, waiting.length) }, work));
+  } finally {
+    clearInterval(timer);
+    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+  }
+  if (failure) throw failure;
+  progress(board.line());
+}
+
+function openOrCreate({ path, config }: PlannedRun): Run {
+  if (!existsSync(join(path, "config.json"))) return Run.create(path, config);
+  const run = Run.open(path);
+  check(
+    isDeepStrictEqual(run.config, JSON.parse(JSON.stringify(config))),
+    "run",
+    `${path} was started with another configuration; choose another folder`,
+  );
+  return run;
+}
+
+const isFinished = (run: Run) => run.summary()?.steps === run.config.training.steps;
+
+/** Waits for the end of a run's process; returns what went wrong. */
+function endOf(child: ChildProcess, run: Run, board: Board): Promise<FlowError | null> {
+  return new Promise((resolve) => {
+    let error: FlowError | null = null;
+    const name = basename(run.path);
+    child.on("message", (message: RunMessage) => {
+      if (message.kind === "step") board.update(name, message.step, message.loss);
+      else error = new FlowError(message.code, `${name}: ${message.message}`);
+    });
+    child.on("error", (cause) => {
+      resolve(new FlowError("internal", `cannot start the training of ${name}: ${cause.message}`, { cause }));
+    });
+    child.on("close", (code, signal) => {
+      if (code !== 0 && error === null) {
+        const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
+        error = new FlowError(
+          "internal",
+          `the training of ${name} ${how}; the same command goes on from its last checkpoint`,
+        );
+      }
+      resolve(error);
+    });
+  });
+}
+
+/** How far the runs are. */
+class Board {
+  readonly #steps = new Map<string, { done: number; wanted: number; loss: number | null }>();
+  readonly #before: number;
+  readonly #began = performance.now();
+
+  constructor(runs: readonly Run[]) {
+    for (const run of runs) {
+      const wanted = run.config.training.steps;
+      const done = isFinished(run) ? wanted : (loadCheckpoint(run.file("checkpoint"))?.step ?? 0);
+      this.#steps.set(basename(run.path), { done, wanted, loss: null });
+    }
+    this.#before = this.#sum("done");
+  }
+
+  #sum(what: "done" | "wanted"): number {
+    return [...this.#steps.values()].reduce((sum, entry) => sum + entry[what], 0);
+  }
+
+  update(name: string, step: number, loss: number): void {
+    const entry = this.#steps.get(name);
+    if (entry) Object.assign(entry, { done: step, loss });
+  }
+
+  line(): string {
+    const entries = [...this.#steps];
+    const finished = entries.filter(([, { done, wanted }]) => done === wanted).length;
+    const active = entries
+      .filter(([, { done, wanted, loss }]) => loss !== null && done < wanted)
+      .map(
+        ([name, { done, wanted, loss }]) => `${name} ${done}/${wanted} at a loss of ${loss?.toPrecision(3)}`,
+      );
+    const [done, wanted] = [this.#sum("done"), this.#sum("wanted")];
+    const perStep = (performance.now() - this.#began) / Math.max(1, done - this.#before) / 60_000;
+    const left = done < wanted ? `about ${Math.ceil(perStep * (wanted - done))} minutes left` : "";
+    return [`${finished} of ${entries.length} models trained`, ...active, left].filter(Boolean).join(", ");
+  }
+}

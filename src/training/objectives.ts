@@ -1,0 +1,97 @@
+/**
+ * What training makes small, as a mean over the samples of a batch:
+ *   likelihood: -log p(x), a sample being x;
+ *   regression: |F(x) - t|^2 / dim, a sample being the pair (x, t).
+ */
+import { paddedLanes } from "../engine/engine.js";
+import type { Flow } from "../flows/flow.js";
+
+export interface Objective {
+  /** Numbers of a sample. */
+  readonly columns: number;
+  /** Added to every loss: what does not depend on the parameters. */
+  readonly constant: number;
+  /** Puts the inputs x of `count` samples (row-major) at the start of the flow's chain. */
+  write(samples: Float64Array, count: number): void;
+  /**
+   * Runs the flow forwards and backwards on the inputs that `write` put there. The gradient of `weight` times the
+   * samples' losses stays pending until the flow's `collectGradient`. Returns the sum of the losses.
+   */
+  pass(samples: Float64Array, count: number, weight: number): Promise<number>;
+}
+
+export type ObjectiveName = "likelihood" | "regression";
+
+export function objective(name: ObjectiveName, flow: Flow): Objective {
+  return name === "likelihood" ? new Likelihood(flow) : new Regression(flow);
+}
+
+class Likelihood implements Objective {
+  readonly columns: number;
+  readonly constant: number;
+  readonly #flow: Flow;
+  readonly #logProb: Float64Array;
+
+  constructor(flow: Flow) {
+    const { standardisation } = flow.declaration;
+    this.#flow = flow;
+    this.columns = flow.dim;
+    this.constant = standardisation?.deviation.reduce((sum, s) => sum + Math.log(s), 0) ?? 0;
+    this.#logProb = new Float64Array(flow.capacity);
+  }
+
+  write(samples: Float64Array, count: number): void {
+    this.#flow.write(samples, count);
+  }
+
+  async pass(_samples: Float64Array, count: number, weight: number): Promise<number> {
+    await this.#flow.forwardPass(count);
+    await this.#flow.backwardPass(count, weight, this.#logProb);
+    let sum = 0;
+    for (let i = 0; i < count; i++) sum -= this.#logProb[i];
+    return sum;
+  }
+}
+
+class Regression implements Objective {
+  readonly columns: number;
+  readonly constant = 0;
+  readonly #flow: Flow;
+  readonly #inputs: Float64Array;
+  /** F(x), then its cotangents; a row a dimension. */
+  readonly #outputs: Float64Array;
+
+  constructor(flow: Flow) {
+    this.#flow = flow;
+    this.columns = 2 * flow.dim;
+    this.#inputs = new Float64Array(flow.dim * flow.capacity);
+    this.#outputs = new Float64Array(flow.dim * paddedLanes(flow.engine, flow.capacity));
+  }
+
+  write(samples: Float64Array, count: number): void {
+    const { dim } = this.#flow;
+    for (let i = 0; i < count; i++) {
+      const first = i * this.columns;
+      this.#inputs.set(samples.subarray(first, first + dim), i * dim);
+    }
+    this.#flow.write(this.#inputs, count);
+  }
+
+  async pass(samples: Float64Array, count: number, weight: number): Promise<number> {
+    const { dim, engine } = this.#flow;
+    const { tensor, offset, lanes } = await this.#flow.forwardValues(count);
+    const outputs = this.#outputs.subarray(0, dim * lanes);
+    await engine.read(tensor, outputs, offset);
+    let sum = 0;
+    for (let j = 0; j < dim; j++) {
+      for (let i = 0; i < count; i++) {
+        const difference = outputs[j * lanes + i] - samples[i * this.columns + dim + j];
+        sum += difference ** 2 / dim;
+        outputs[j * lanes + i] = (2 * weight * difference) / dim;
+      }
+      outputs.fill(0, j * lanes + count, (j + 1) * lanes);
+    }
+    this.#flow.backwardValues(count, outputs);
+    return sum;
+  }
+}
