@@ -1,20 +1,16 @@
 #!/usr/bin/env node
-import { createRequire } from "node:module";
 import { Command } from "commander";
 import { FlowError } from "../errors.js";
 import { reason } from "../flows/files.js";
+import { description, version } from "../package.js";
 import { benchCommand } from "./bench.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exitCode } from "./output.js";
+import { reproduceCommand } from "./reproduce.js";
 import { sampleCommand } from "./sample.js";
 import { scoreCommand } from "./score.js";
 import { trainCommand } from "./train.js";
 import { verifyCommand } from "./verify.js";
-
-const { version, description } = createRequire(import.meta.url)("../../../package.json") as {
-  version: string;
-  description: string;
-};
 
 /** An error of commander as one sentence on one line. */
 const oneLine = (text: string) =>
@@ -33,7 +29,15 @@ const program = new Command("monotone-flows")
     "\nStart with:\n  $ monotone-flows train\n\nEvery command has its own --help, with examples.",
   );
 
-for (const add of [trainCommand, evaluateCommand, sampleCommand, scoreCommand, verifyCommand, benchCommand])
+for (const add of [
+  trainCommand,
+  evaluateCommand,
+  sampleCommand,
+  scoreCommand,
+  verifyCommand,
+  reproduceCommand,
+  benchCommand,
+])
   add(program);
 
 // A reader of our output that goes away, such as head, is no fault.

@@ -1,10 +1,12 @@
 /** The pictures of a run: the density beside the data, and the loss curve. */
 import type { DataSource } from "../data/source.js";
+import type { ToyDensity } from "../data/toy/index.js";
 import type { Flow } from "../flows/flow.js";
 import {
   type CurveFigure,
   curveFigure,
   densityFigure,
+  type Extent,
   marginalsFigure,
   type Picture,
   smooth,
@@ -16,15 +18,28 @@ const RESOLUTION = 200;
 const POINTS = 5_000;
 
 /** Centres of the cells of a resolution x resolution grid over the extent, row-major, row 0 at ymin. */
-function grid([xmin, xmax, ymin, ymax]: readonly [number, number, number, number]): Table {
-  const table = new Table(RESOLUTION * RESOLUTION, 2);
-  for (let row = 0, i = 0; row < RESOLUTION; row++) {
-    for (let column = 0; column < RESOLUTION; column++) {
-      table.values[i++] = xmin + ((column + 0.5) / RESOLUTION) * (xmax - xmin);
-      table.values[i++] = ymin + ((row + 0.5) / RESOLUTION) * (ymax - ymin);
+function grid([xmin, xmax, ymin, ymax]: Extent, resolution: number): Table {
+  const table = new Table(resolution * resolution, 2);
+  for (let row = 0, i = 0; row < resolution; row++) {
+    for (let column = 0; column < resolution; column++) {
+      table.values[i++] = xmin + ((column + 0.5) / resolution) * (xmax - xmin);
+      table.values[i++] = ymin + ((row + 0.5) / resolution) * (ymax - ymin);
     }
   }
   return table;
+}
+
+/** The true density on a grid over its extent, row 0 at ymin. */
+export function trueDensity(density: ToyDensity, resolution: number): Float64Array {
+  const points = grid(density.extent, resolution);
+  return Float64Array.from({ length: points.rows }, (_, i) =>
+    Math.exp(density.logDensity(points.at(i, 0), points.at(i, 1))),
+  );
+}
+
+/** The density of a planar flow on the same grid. */
+export async function learnedDensity(flow: Flow, extent: Extent, resolution: number): Promise<Float64Array> {
+  return (await flow.logProb(grid(extent, resolution))).map(Math.exp);
 }
 
 /** Data, truth (where known), learned density and samples side by side; a scatter matrix for other dimensions. */
@@ -39,11 +54,8 @@ export async function densityPicture(
   const { density } = source;
   if (!density) return marginalsFigure({ names: source.columns, data, samples, title: source.name, caption });
   const { extent } = density;
-  const points = grid(extent);
-  const truth = Float64Array.from({ length: points.rows }, (_, i) =>
-    Math.exp(density.logDensity(points.at(i, 0), points.at(i, 1))),
-  );
-  const learned = (await flow.logProb(points)).map(Math.exp);
+  const truth = trueDensity(density, RESOLUTION);
+  const learned = await learnedDensity(flow, extent, RESOLUTION);
   return densityFigure({
     title: source.name,
     caption,

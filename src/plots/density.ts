@@ -30,6 +30,10 @@ export interface DensityFigure {
   readonly yLabel?: string | undefined;
   /** The density at the top of the colour scale; default: the largest of all panels. */
   readonly maxDensity?: number | undefined;
+  /** The longer side of a panel in pixels (default 340). */
+  readonly side?: number | undefined;
+  /** Panels in a row (default: at most four, in rows of equal length). */
+  readonly columns?: number | undefined;
 }
 
 const SIDE = 340;
@@ -59,10 +63,10 @@ export function densityFigure(figure: DensityFigure): Picture {
   );
   const top = figure.maxDensity ?? (largest || 1);
 
-  const pixel = SIDE / Math.max(xmax - xmin, ymax - ymin);
+  const pixel = (figure.side ?? SIDE) / Math.max(xmax - xmin, ymax - ymin);
   const width = Math.ceil(pixel * (xmax - xmin));
   const height = Math.ceil(pixel * (ymax - ymin));
-  const columns = Math.ceil(panels.length / Math.ceil(panels.length / 4));
+  const columns = figure.columns ?? Math.ceil(panels.length / Math.ceil(panels.length / 4));
   const drawn = panels.map((p, i) => {
     const grid = grids[i];
     const raster = grid

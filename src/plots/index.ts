@@ -1,6 +1,10 @@
 export { type CurveFigure, curveFigure, type Series, smooth } from "./curve.js";
 export { type DensityFigure, type DensityPanel, densityFigure } from "./density.js";
 export { type MarginalsFigure, marginalsFigure } from "./marginals.js";
-export type { Picture } from "./picture.js";
+export { type MosaicCell, type MosaicFigure, mosaicFigure } from "./mosaic.js";
+export { type Mark, type PanelsFigure, type PlanePanel, panelsFigure } from "./panels.js";
+export { type KeyEntry, type Picture, palette } from "./picture.js";
 export { renderPng, writePicture } from "./png.js";
+export { quantile, sorted } from "./quantile.js";
 export type { Extent } from "./raster.js";
+export { type Stage, type TransportFigure, transportFigure } from "./transport.js";

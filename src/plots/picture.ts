@@ -31,11 +31,11 @@ export type PanelOptions = Plot.PlotOptions & {
   marginRight: number;
 };
 
-/** One entry of the legend: a dot, a line or a filled square before its name. */
+/** One entry of the legend: a dot, a ring, a line or a filled square before its name. */
 export interface KeyEntry {
   readonly name: string;
   readonly colour: string;
-  readonly mark: "dot" | "line" | "area";
+  readonly mark: "dot" | "ring" | "line" | "area";
 }
 
 export interface Composition {
@@ -183,6 +183,8 @@ export function compose({ rows, title, caption, key = [] }: Composition): Pictur
 function keyEntry({ name, colour, mark }: KeyEntry, x: number, y: number, room: number): SvgNode[] {
   const symbol = {
     dot: () => element("circle", { cx: x + 11, cy: y, r: 5, fill: colour }),
+    ring: () =>
+      element("circle", { cx: x + 11, cy: y, r: 5, fill: "none", stroke: colour, "stroke-width": 1.8 }),
     line: () => element("rect", { x, y: y - 1.5, width: 22, height: 3, fill: colour }),
     area: () => element("rect", { x: x + 4, y: y - 7, width: 14, height: 14, fill: colour }),
   }[mark]();

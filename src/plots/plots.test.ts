@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decode } from "fast-png";
+import { convertIndexedToRgb, decode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { FlowError } from "../errors.js";
 import { Table } from "../table.js";
@@ -34,10 +34,16 @@ function normal(rows: number, columns: number): Table {
   return new Table(rows, columns, values);
 }
 
+/** A PNG file with a palette as RGB bytes. */
+function rgb(png: Uint8Array) {
+  const decoded = decode(png);
+  return { ...decoded, channels: 3, data: convertIndexedToRgb(decoded) };
+}
+
 function pixels(picture: Picture, scale = 1) {
-  const { width, height, data, channels } = decode(renderPng(picture, scale));
+  const { width, height, data } = rgb(renderPng(picture, scale));
   const at = (x: number, y: number) =>
-    Array.from(data.subarray((Math.round(y) * width + Math.round(x)) * channels).subarray(0, 3));
+    Array.from(data.subarray((Math.round(y) * width + Math.round(x)) * 3).subarray(0, 3));
   return { width, height, at, data };
 }
 
@@ -48,7 +54,7 @@ function size({ svg }: Picture): [number, number] {
 
 /** The images of a picture in order: where they stand and their decoded pixels. */
 function images({ svg }: Picture) {
-  return [...svg.matchAll(/base64,([^"]+)"/g)].map(([, code]) => decode(Buffer.from(code, "base64")));
+  return [...svg.matchAll(/base64,([^"]+)"/g)].map(([, code]) => rgb(Buffer.from(code, "base64")));
 }
 
 /** Texts, without their markup. */

@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
 import { writeFileAtomically } from "../flows/files.js";
+import { encodeIndexed } from "./indexed.js";
 import type { Picture } from "./picture.js";
 
 const { resolve } = createRequire(import.meta.url);
@@ -12,7 +13,16 @@ const fontFiles = ["DejaVuSans", "DejaVuSans-Bold"].map((font) =>
 /** The picture as a PNG file's bytes, `scale` device pixels to each pixel of the SVG. */
 export function renderPng(picture: Picture, scale = 2): Uint8Array {
   const font = { fontFiles, loadSystemFonts: false, defaultFontFamily: "DejaVu Sans" };
-  return new Resvg(picture.svg, { font, fitTo: { mode: "zoom", value: scale } }).render().asPng();
+  const { width, height, pixels } = new Resvg(picture.svg, {
+    font,
+    fitTo: { mode: "zoom", value: scale },
+  }).render();
+  // The page is opaque: three of the four bytes a pixel say everything.
+  const data = new Uint8Array(3 * width * height);
+  for (let i = 0, j = 0; i < data.length; j++) {
+    for (let c = 0; c < 3; c++, i++) data[i] = pixels[4 * j + c];
+  }
+  return encodeIndexed({ width, height, data });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Pixel pictures inside figures: density maps and clouds of many dots, as PNG data URLs. */
 import { interpolateViridis } from "d3-scale-chromatic";
-import { encode } from "fast-png";
 import type { Table } from "../table.js";
+import { encodeIndexed } from "./indexed.js";
 
 /** The rectangle [xmin, xmax, ymin, ymax] of the plane that a picture shows. */
 export type Extent = readonly [xmin: number, xmax: number, ymin: number, ymax: number];
@@ -31,9 +31,8 @@ function rgb(hex: string): [number, number, number] {
 const viridis = Array.from({ length: 256 }, (_, i) => rgb(interpolateViridis(i / 255)));
 const notANumber = [160, 160, 160] as const;
 
-export function dataUrl({ width, height, data }: Raster): string {
-  const png = encode({ width, height, data: new Uint8Array(data.buffer), channels: 3 });
-  return `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+export function dataUrl(raster: Raster): string {
+  return `data:image/png;base64,${Buffer.from(encodeIndexed(raster)).toString("base64")}`;
 }
 
 /**

@@ -1,0 +1,118 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { nearestName } from "../data/nearest-name.js";
+import { FlowError } from "../errors.js";
+import { ReproductionFolder } from "../experiments/reproduction-folder.js";
+import { reproductions } from "../experiments/reproductions.js";
+import { version } from "../package.js";
+import { integer, threadCount } from "./options.js";
+import { aligned, remark, report } from "./output.js";
+import { duration } from "./progress.js";
+
+/** The seconds spent are noted about this often. */
+const SAVE_TIME_EVERY = 10;
+
+interface ReproduceOptions {
+  quick?: boolean;
+  seed?: string;
+  threads?: string;
+  out?: string;
+  json?: boolean;
+}
+
+export function reproduceCommand(program: Command): void {
+  const names = Object.keys(reproductions);
+  program
+    .command("reproduce <experiment>")
+    .description(
+      `reproduce what the slides claim (${names.join(", ")}): a report with figures, tables and checked claims`,
+    )
+    .option("--quick", "a faithful small version, in a few minutes at most")
+    .option("--seed <n>", "seed of all random numbers (default: 0)")
+    .option("--threads <n>", "threads that share the work (default: one a core)")
+    .option(
+      "--out <dir>",
+      "the folder of the report (default: reproductions/<experiment>, with --quick -quick)",
+    )
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      `
+A reproduction that was interrupted goes on where it stopped when the same command is given again.
+
+Examples:
+  $ monotone-flows reproduce theory --quick
+  $ monotone-flows reproduce ${names.at(-1)} --seed 1 --out results/seed-1`,
+    )
+    .action(reproduce);
+}
+
+async function reproduce(name: string, options: ReproduceOptions): Promise<void> {
+  const reproduction = await reproductionOf(name);
+  const quick = options.quick ?? false;
+  const seed = integer("--seed", options.seed ?? "0", 0);
+  const threads = threadCount(options.threads);
+  const path = options.out ?? join("reproductions", quick ? `${name}-quick` : name);
+  const folder = ReproductionFolder.open(path, {
+    reproduction: name,
+    version,
+    settings: reproduction.settings({ quick, seed }),
+  });
+  remark(`Reproducing ${name}: ${reproduction.description}, seed ${seed}, in ${path}`);
+
+  let saved = folder.seconds;
+  const progress = (line: string) => {
+    remark(`${duration(folder.seconds).padStart(6)}  ${line}`);
+    if (folder.seconds - saved < SAVE_TIME_EVERY) return;
+    folder.saveTime();
+    saved = folder.seconds;
+  };
+  const content = await reproduction.run({ folder: path, quick, seed, threads, progress });
+  const seconds = folder.seconds;
+  folder.saveTime();
+  const command = ["monotone-flows reproduce", name, ...(quick ? ["--quick"] : []), `--seed ${seed}`].join(
+    " ",
+  );
+  // Loaded only now: the plotting libraries are large.
+  const { claimsOf, writeReport } = await import("../reports/report.js");
+  writeReport(path, {
+    ...content,
+    facts: [
+      ["command", command],
+      ["seed", String(seed)],
+      ["version", `monotone-flows ${version}, Node ${process.versions.node}`],
+      ["threads", String(threads)],
+      ["time taken", duration(seconds)],
+      ...content.facts,
+    ],
+  });
+
+  const claims = claimsOf(content).map(({ claim, holds, detail }) => ({ claim, holds, detail }));
+  const failing = claims.filter(({ holds }) => !holds);
+  const page = join(path, "report.html");
+  report(options.json, { experiment: name, report: page, quick, seed, claims, seconds }, [
+    ...claims.map(({ claim, holds, detail }) => `${holds ? "✓" : "✗"} ${claim} (${detail})`),
+    ...aligned([
+      ["time", duration(seconds)],
+      ["report", page],
+    ]),
+  ]);
+  if (failing.length > 0) {
+    throw new FlowError(
+      "numerical",
+      `${failing.length} of ${claims.length} claims do not hold: ${failing.map(({ claim }) => claim).join("; ")}`,
+    );
+  }
+}
+
+/** The reproduction of that name; throws a `usage` error that offers the nearest one otherwise. */
+async function reproductionOf(name: string) {
+  const load = Object.hasOwn(reproductions, name) ? reproductions[name] : undefined;
+  if (load) return load();
+  const names = Object.keys(reproductions);
+  const nearest = nearestName(name, names);
+  throw new FlowError(
+    "usage",
+    `there is no experiment '${name}'; ${nearest === null ? `choose one of ${names.join(", ")}` : `did you mean ${nearest}?`}`,
+  );
+}

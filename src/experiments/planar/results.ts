@@ -1,0 +1,72 @@
+/** What is known of a trained model: its loss, its distance from the truth, its size and its speed. */
+import { toySource } from "../../data/source.js";
+import { toyDensity } from "../../data/toy/index.js";
+import { check } from "../../errors.js";
+import type { Flow } from "../../flows/flow.js";
+import { loadFlow } from "../../flows/model-files.js";
+import { summarise } from "../../training/evaluate.js";
+import { type Metrics, Run } from "../../training/run.js";
+import { testSamples } from "../../training/train-run.js";
+import type { Cell } from "./protocol.js";
+
+export interface Estimate {
+  readonly value: number;
+  readonly standardError: number;
+}
+
+export interface Result {
+  readonly cell: Cell;
+  readonly flow: Flow;
+  readonly metrics: readonly Metrics[];
+  /** Mean of -log p over the test samples, in nats. */
+  readonly loss: Estimate;
+  /** Entropy of the data in nats: the least possible loss. */
+  readonly entropy: number;
+  /** The loss above the entropy. */
+  readonly gap: number;
+  /**
+   * The same distance, from log q(x) - log p(x) at the test samples x of the density q. Both estimate the
+   * Kullback-Leibler divergence; here the chance of the test sample drops out, and the error is smaller.
+   */
+  readonly divergence: Estimate;
+  /** log p(x) of the test samples. */
+  readonly logProb: Float64Array;
+  readonly parameters: number;
+  /** Training steps a second, on one core. */
+  readonly stepsPerSecond: number;
+}
+
+/** Reads a finished run, and evaluates its model once more, sample by sample. */
+export async function resultOf(cell: Cell, path: string): Promise<Result> {
+  const run = Run.open(path);
+  const summary = run.summary();
+  check(summary !== null, "run", `${path} has no summary.json that can be read`);
+  const flow = await loadFlow(path);
+  const density = toyDensity(cell.data);
+  const test = toySource(cell.data).test(run.config.training.seed, testSamples);
+  const logProb = await flow.logProb(test);
+  const { loss, standardError } = summarise(logProb);
+  const excess = logProb.map((value, i) => value - density.logDensity(test.at(i, 0), test.at(i, 1)));
+  return {
+    cell,
+    flow,
+    metrics: run.metrics(),
+    loss: { value: loss, standardError },
+    entropy: density.entropy,
+    gap: loss - density.entropy,
+    divergence: difference(excess),
+    logProb,
+    parameters: flow.parameters.values.length,
+    stepsPerSecond: summary.msPerStep === null ? summary.steps / summary.seconds : 1000 / summary.msPerStep,
+  };
+}
+
+function difference(logRatios: Float64Array): Estimate {
+  const { loss, standardError } = summarise(logRatios);
+  return { value: loss, standardError };
+}
+
+/** By how much the loss of `ahead` is smaller than that of `behind`, on the same test samples. */
+export function advantage(ahead: Result, behind: Result): Estimate {
+  return difference(behind.logProb.map((value, i) => value - ahead.logProb[i]));
+}

@@ -1,0 +1,122 @@
+/**
+ * The folder of a reproduction: `settings.json` (what its results depend on, written first), `time.json` (seconds
+ * spent so far), the finished parts, and at the end the report.
+ */
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import { check, FlowError } from "../errors.js";
+import { readFile, writeFileAtomically } from "../flows/files.js";
+import { parseJson } from "../flows/model-files.js";
+
+const SETTINGS = "settings.json";
+const TIME = "time.json";
+
+/** What `settings.json` holds. */
+export interface FolderSettings {
+  readonly reproduction: string;
+  readonly version: string;
+  readonly settings: unknown;
+}
+
+export class ReproductionFolder {
+  readonly path: string;
+  readonly #before: number;
+  readonly #began = performance.now();
+
+  private constructor(path: string) {
+    this.path = path;
+    this.#before = secondsIn(join(path, TIME));
+  }
+
+  /**
+   * Opens a folder that has these settings, or starts one that does not exist or is empty. Throws a `run` error
+   * for a folder that holds something else or was made with other settings, and changes nothing there.
+   */
+  static open(path: string, wanted: FolderSettings): ReproductionFolder {
+    const file = join(path, SETTINGS);
+    if (existsSync(file)) {
+      checkSettings(path, parseJson(readFile(file, "run"), file), wanted);
+      return new ReproductionFolder(path);
+    }
+    if (existsSync(path)) {
+      check(statSync(path).isDirectory(), "run", `${path} is a file; choose another folder with --out`);
+      const [other] = readdirSync(path).filter((name) => !/^settings\.json\.\d+\.partial$/.test(name));
+      check(
+        other === undefined,
+        "run",
+        `${path} holds something else (${other}), not a reproduction; choose another folder with --out`,
+      );
+    }
+    writeFileAtomically(file, `${JSON.stringify(wanted, null, 2)}\n`);
+    return new ReproductionFolder(path);
+  }
+
+  /** Seconds spent on the reproduction, those before an interruption included. */
+  get seconds(): number {
+    return this.#before + (performance.now() - this.#began) / 1000;
+  }
+
+  /** Notes the seconds spent, for a reproduction that is interrupted. */
+  saveTime(): void {
+    writeFileAtomically(join(this.path, TIME), `${JSON.stringify({ seconds: this.seconds })}\n`);
+  }
+}
+
+function checkSettings(path: string, found: unknown, wanted: FolderSettings): void {
+  const { reproduction, version } = (found ?? {}) as Partial<FolderSettings>;
+  check(
+    typeof reproduction === "string" && typeof version === "string",
+    "run",
+    `${path} holds something else: its ${SETTINGS} is not that of a reproduction; choose another folder with --out`,
+  );
+  // As the file holds them: undefined and other things that JSON does not know are gone.
+  const difference = differenceOf(found, JSON.parse(JSON.stringify(wanted)));
+  if (difference === null) return;
+  const [place, there, here] = difference;
+  throw new FlowError(
+    "run",
+    `${path} was made with other settings (${place} ${there} there, ${here} here); choose another folder with --out`,
+  );
+}
+
+/** The first place where two JSON values differ, and what they have there; null where they are equal. */
+function differenceOf(a: unknown, b: unknown, place = ""): [string, string, string] | null {
+  if (isDeepStrictEqual(a, b)) return null;
+  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null) {
+    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
+      const [left, right] = [a, b].map((object) => (object as Record<string, unknown>)[key]);
+      // "settings" is where the settings are, which the sentence says already.
+      const inner = place === "" ? (key === "settings" ? "" : key) : `${place}.${key}`;
+      const found = differenceOf(left, right, inner);
+      if (found) return found;
+    }
+  }
+  return [place, brief(a), brief(b)];
+}
+
+const MAX_BRIEF = 60;
+
+function brief(value: unknown): string {
+  const text = JSON.stringify(value) ?? "missing";
+  return text.length <= MAX_BRIEF ? text : `${text.slice(0, MAX_BRIEF)}…`;
+}
+
+/** Seconds from a file that may be missing: the time taken is no reason to fail. */
+function secondsIn(file: string): number {
+  try {
+    const { seconds } = JSON.parse(readFileSync(file, "utf8")) as { seconds?: unknown };
+    return typeof seconds === "number" && Number.isFinite(seconds) ? seconds : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** The value of a finished part: read from `NAME.json` in the folder, or computed and written there. */
+export async function finishedPart<T>(folder: string, name: string, compute: () => Promise<T>): Promise<T> {
+  const file = join(folder, `${name}.json`);
+  if (existsSync(file)) return parseJson(readFile(file, "run"), file) as T;
+  const value = await compute();
+  writeFileAtomically(file, JSON.stringify(value));
+  return value;
+}

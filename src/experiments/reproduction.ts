@@ -1,0 +1,25 @@
+/** An experiment of the slides as something that `monotone-flows reproduce` can run. */
+import type { Report } from "../reports/report.js";
+
+export interface ReproductionOptions {
+  /** A faithful small version instead of the full protocol. */
+  readonly quick: boolean;
+  readonly seed: number;
+}
+
+export interface ReproductionContext extends ReproductionOptions {
+  /** Holds what is finished; every part is a file, or a folder, with a name of its own. */
+  readonly folder: string;
+  readonly threads: number;
+  /** One line now and then on how far it is. */
+  readonly progress: (line: string) => void;
+}
+
+export interface Reproduction {
+  readonly name: "theory" | "1d" | "2d";
+  readonly description: string;
+  /** Everything that the result depends on, as plain JSON; a folder with other settings is refused. */
+  settings(options: ReproductionOptions): unknown;
+  /** Does what is not done yet in the folder and returns the report; finished parts are never recomputed. */
+  run(context: ReproductionContext): Promise<Report>;
+}

@@ -1,0 +1,213 @@
+/**
+ * One Lipschitz network G, and the three bijections that it makes:
+ * y = x + G(x); y + G(y) = x; y = F(x) with F = ((Id + G)/2)^-1 - Id.
+ * What is measured is computed in float64; optimisation goes on in float32, which is faster.
+ */
+import { InverseResidual } from "../../bijections/inverse-residual.js";
+import type { LipschitzBlock } from "../../bijections/lipschitz-block.js";
+import { Monotone } from "../../bijections/monotone.js";
+import { Residual } from "../../bijections/residual.js";
+import { type Engine, type Matrix, matrix, paddedLanes } from "../../engine/engine.js";
+import { Parameters } from "../../engine/parameters.js";
+import type { Random } from "../../engine/random.js";
+import { ReferenceEngine } from "../../engine/reference/engine.js";
+import { WasmEngine } from "../../engine/wasm/engine.js";
+import type { Formulation } from "../../flows/declaration.js";
+import { Network } from "../../networks/network.js";
+import { Table } from "../../table.js";
+import { Adam } from "../../training/adam.js";
+
+export const formulations: readonly Formulation[] = ["residual", "inverse-residual", "monotone"];
+
+export interface LipschitzMapOptions {
+  readonly dim: number;
+  /** The bound on Lip(G): the weights' norms are at most its (depth + 1)-th root. */
+  readonly lipschitz: number;
+  readonly depth: number;
+  /** Channels of each layer after its activation. */
+  readonly width: number;
+  readonly activation: string;
+  /** Of the weights before they are normalised: uniform on +-scale / sqrt(fan-in). Large ones meet their bound. */
+  readonly scale: number;
+  /** Samples that a call can take. */
+  readonly capacity: number;
+}
+
+/** The cotangents of outputs and log-determinants that say what an optimisation descends on. */
+export interface Cotangents {
+  readonly output?: Float64Array;
+  readonly logDet?: Float64Array;
+}
+
+export interface Mapped {
+  readonly out: Table;
+  readonly logDet: Float64Array;
+}
+
+/** An optimisation by Adam. */
+export interface Optimisation {
+  readonly formulation: Formulation;
+  readonly x: Table;
+  readonly steps: number;
+  /** Adam's step size at the start; it falls along a half cosine. */
+  readonly rate: number;
+  /** The cotangents of the loss for F(x) and log|det dF/dx|. */
+  loss(mapped: Mapped): Cotangents;
+}
+
+/** Power iterations at a time, and how often at most, until every weight keeps its limit. */
+const SETTLING = 500;
+const MAX_SETTLING = 20;
+/** How much lower than asked for the limits are set: what settled power iterations may miss. */
+const SAFETY = 1e-6;
+/** Adam's step size sinks to this part of itself. */
+const LAST_RATE = 0.02;
+
+export class LipschitzMap {
+  readonly network: Network;
+  readonly #options: LipschitzMapOptions;
+  readonly #engine: Engine;
+  readonly #parameters = new Parameters();
+  readonly #blocks: Record<Formulation, LipschitzBlock>;
+  readonly #input: Matrix;
+  readonly #out: Matrix;
+  readonly #logDet: Matrix;
+
+  /** A random network in float64, or on another engine. */
+  constructor(options: LipschitzMapOptions, random: Random, engine: Engine = new ReferenceEngine()) {
+    const { dim, lipschitz, depth, width, activation, scale } = options;
+    this.#options = options;
+    this.#engine = engine;
+    this.network = new Network(
+      this.#engine,
+      this.#parameters,
+      "g",
+      dim,
+      {
+        kind: "multilayer",
+        depth,
+        growth: width,
+        activation,
+        coeff: (lipschitz * (1 - SAFETY)) ** (1 / (depth + 1)),
+        lip: lipschitz,
+        powerIterations: 5,
+        learnConcatenationFrom: 0,
+      },
+      random,
+    );
+    this.#parameters.seal();
+    for (const { name, shape, values } of this.#parameters.list) {
+      if (!/weight|bias/.test(name)) continue;
+      const bound = name.includes("weight") ? scale / Math.sqrt(shape[1]) : 1;
+      values.set(values.map(() => bound * (2 * random.uniform() - 1)));
+    }
+    const make = (Block: new (engine: Engine, network: Network, capacity: number) => LipschitzBlock) =>
+      new Block(engine, this.network, options.capacity);
+    this.#blocks = {
+      residual: make(Residual),
+      "inverse-residual": make(InverseResidual),
+      monotone: make(Monotone),
+    };
+    const capacity = paddedLanes(engine, options.capacity);
+    const place = (rows: number) => matrix(engine.tensor(rows * capacity), rows, capacity);
+    [this.#input, this.#out, this.#logDet] = [place(dim), place(dim), place(1)];
+    this.settle();
+  }
+
+  /** The certified upper bound on Lip(G). */
+  get lipschitzBound(): number {
+    return this.network.lipschitzBound();
+  }
+
+  /** Iterates the spectral norms until the certified bound is what was asked for, or no better. */
+  settle(): void {
+    for (let n = 0; n < MAX_SETTLING; n++) {
+      this.network.iterate(SETTLING);
+      this.network.prepare();
+      if (this.lipschitzBound <= this.#options.lipschitz) return;
+    }
+  }
+
+  /** G(w) for each row. */
+  async value(w: Table): Promise<Table> {
+    const { out } = await this.forward("residual", w);
+    return new Table(
+      w.rows,
+      w.columns,
+      out.values.map((y, i) => y - w.values[i]),
+    );
+  }
+
+  forward(formulation: Formulation, x: Table): Promise<Mapped> {
+    return this.#map(formulation, "forward", x);
+  }
+
+  inverse(formulation: Formulation, y: Table): Promise<Mapped> {
+    return this.#map(formulation, "inverse", y);
+  }
+
+  async #map(formulation: Formulation, direction: "forward" | "inverse", samples: Table): Promise<Mapped> {
+    const { rows, columns } = samples;
+    const lanes = paddedLanes(this.#engine, rows);
+    const [input, out, logDet] = this.#places(rows);
+    this.#engine.write(input.tensor, channels(samples.values, rows, columns, lanes));
+    this.#engine.fill(logDet, 0);
+    await this.#blocks[formulation][direction](out, input, logDet);
+    const values = new Float64Array(lanes * columns);
+    await this.#engine.read(out.tensor, values);
+    const result = { out: new Table(rows, columns), logDet: new Float64Array(rows) };
+    result.out.values.forEach((_, i, all) => {
+      all[i] = values[(i % columns) * lanes + Math.floor(i / columns)];
+    });
+    await this.#engine.read(logDet.tensor, result.logDet);
+    return result;
+  }
+
+  /** Input, output and log-determinant for so many samples: rows stand next to each other. */
+  #places(samples: number): Matrix[] {
+    const lanes = paddedLanes(this.#engine, samples);
+    return [this.#input, this.#out, this.#logDet].map((m) => ({ ...m, lanes, stride: lanes }));
+  }
+
+  /** A network optimised from random weights. */
+  static async optimised(
+    options: LipschitzMapOptions,
+    random: Random,
+    optimisation: Optimisation,
+  ): Promise<LipschitzMap> {
+    const fast = new LipschitzMap(options, random, await WasmEngine.create());
+    await fast.#optimise(optimisation);
+    const exact = new LipschitzMap(options, random);
+    exact.#parameters.load(new Map(fast.#parameters.list.map((p) => [p.name, p.values])), "the network");
+    exact.settle();
+    return exact;
+  }
+
+  async #optimise({ formulation, x, steps, rate, loss }: Optimisation): Promise<void> {
+    const { rows, columns } = x;
+    const block = this.#blocks[formulation];
+    const adam = new Adam(this.#parameters, 0);
+    const lanes = paddedLanes(this.#engine, rows);
+    const [inputBar, outputBar, logDetBar] = this.#places(rows);
+    const zeros = new Float64Array(rows * columns);
+    for (let step = 0; step < steps; step++) {
+      block.iterate();
+      block.prepare();
+      this.#parameters.gradient.fill(0);
+      const bars = loss(await this.forward(formulation, x));
+      this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
+      this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
+      block.backward(inputBar, outputBar, logDetBar);
+      await block.collectGradient();
+      const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+      adam.update(step, rate * (LAST_RATE + (1 - LAST_RATE) * cosine));
+    }
+  }
+}
+
+/** Row-major samples as one row of `lanes` numbers a dimension, the lanes beyond the samples zero. */
+function channels(values: Float64Array, rows: number, columns: number, lanes: number): Float64Array {
+  const out = new Float64Array(columns * lanes);
+  for (let i = 0; i < rows * columns; i++) out[(i % columns) * lanes + Math.floor(i / columns)] = values[i];
+  return out;
+}
