@@ -1,6 +1,6 @@
 // Matrix products with the lanes innermost. Strides are in bytes; lanes are a multiple of 4.
 import { LANES, BYTES } from "./simd";
-import { linearPair, linearSingle, linearSix, outerRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
+import { linearPair, linearSingle, linearSix, outerRows, shallowRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
 
 /** The stretch of lanes (in vectors) for which all columns of the input stay in the first-level cache while the rows go by. */
 // @ts-ignore: decorator
@@ -25,6 +25,18 @@ export function linear(out: usize, outStride: usize, weight: usize, weightStride
 /** The same with bias[r] in all lanes, the biases of successive rows `biasStride` bytes apart. */
 function linearLanes(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasStride: usize): void {
   const total = lanes / LANES;
+  if (columns <= 2) {
+    let r = rows;
+    while (r > 0) {
+      const group = r >= 4 ? 4 : r >= 2 ? 2 : 1;
+      shallowRows(group, columns, out, outStride, weight, weightStride, input, inputStride, bias, total);
+      out += group * outStride;
+      weight += group * weightStride;
+      bias += group * biasStride;
+      r -= group;
+    }
+    return;
+  }
   const width = stretch(columns);
   for (let v = 0; v < total; v += width) {
     const vectors = min(width, total - v);

@@ -63,6 +63,37 @@ function ${name}${rows}x${vectors}(out: usize, outStride: usize, weight: usize, 
 }`;
 }
 
+/**
+ * The same as a `linear` tile for one or two columns, which are over before a tile has begun: here the weights stay
+ * in registers, and all lanes stream past.
+ */
+function shallowTile(rows: number, columns: number): string {
+  const sum = (r: number) =>
+    range(columns).reduce((sum, c) => `fma(a${r}_${c}, x${c}, ${sum})`, `b${r}`);
+  return `
+function shallow${rows}x${columns}(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, bias: usize, vectors: i32): void {
+  ${product(rows, columns)
+    .map(([r, c]) => `const a${r}_${c} = v128.load32_splat(weight + ${r} * weightStride, ${4 * c});`)
+    .join(" ")}
+  ${range(rows)
+    .map((r) => `const b${r} = v128.load32_splat(bias, ${4 * r}); let out${r} = out + ${r} * outStride;`)
+    .join(" ")}
+  const end = input + <usize>vectors * BYTES;
+  while (input < end) {
+    ${range(columns)
+      .map((c) => `const x${c} = v128.load(input + ${c} * inputStride);`)
+      .join(" ")}
+    ${range(rows)
+      .map((r) => `v128.store(out${r}, ${sum(r)});`)
+      .join("\n    ")}
+    input += BYTES;
+    ${range(rows)
+      .map((r) => `out${r} += BYTES;`)
+      .join(" ")}
+  }
+}`;
+}
+
 /** out[i][j] += sum over lanes of a[i][l] b[j][l] for `rows` rows of a and `columns` rows of b. */
 function outerTile(rows: number, columns: number): string {
   const order = product(columns, rows).map(([j, i]) => [i, j] as const);
@@ -103,6 +134,7 @@ function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, a
 /** The source of `kernels/generated/tiles.ts`. */
 export function tilesSource(): string {
   const tiles = [...range(6).map((v) => [2, v + 1]), ...range(6).map((v) => [1, v + 1]), [6, 2], [6, 1]];
+  const shallow = product(3, 2).map(([i, c]) => [2 ** i, c + 1]);
   const outer = [1, 2].flatMap((rows) => [6, 4, 2, 1].map((columns) => [rows, columns]));
   const args = "out, outStride, weight, weightStride, input, inputStride, columns, bias, accumulate";
   const signature =
@@ -142,6 +174,12 @@ function add(address: usize, value: f32): void {
   store<f32>(address, load<f32>(address) + value);
 }
 ${families.join("\n")}
+${shallow.map(([rows, columns]) => shallowTile(rows, columns)).join("\n")}
+
+/** Four, two or one rows with one or two columns. */
+export function shallowRows(rows: i32, columns: i32, out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, bias: usize, vectors: i32): void {
+  ${shallow.map(([r, c]) => `if (rows == ${r} && columns == ${c}) shallow${r}x${c}(out, outStride, weight, weightStride, input, inputStride, bias, vectors);`).join("\n  else ")}
+}
 ${outer.map(([rows, columns]) => outerTile(rows, columns)).join("\n")}
 
 /** One or two rows of a against \`n\` rows of b. */

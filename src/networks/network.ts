@@ -265,11 +265,11 @@ export class Network {
       layer.sigma = bilinear(weight.values, layer.left.values, layer.right.values);
       // Vectors that are out of date can even make sigma negative: no limit binds then.
       layer.factor = layer.sigma > coeff ? coeff / layer.sigma : 1;
+      const { factor } = layer;
+      const { values } = weight;
       const columnScales = this.#columnScales(layer, scales[l]);
       for (let r = 0, i = 0; r < rows; r++) {
-        for (let c = 0; c < columns; c++, i++) {
-          flat[offset + i] = layer.factor * columnScales[c] * weight.values[i];
-        }
+        for (let c = 0; c < columns; c++, i++) flat[offset + i] = factor * columnScales[c] * values[i];
       }
       flat.set(bias.values, offset + rows * columns);
     });
@@ -286,13 +286,14 @@ export class Network {
     const scalesBar = scales.map((s) => s.map(() => 0));
     this.#layers.forEach((layer, l) => {
       const { rows, columns, weight, bias, offset, factor, sigma } = layer;
+      const { values, gradient } = weight;
       const columnScales = this.#columnScales(layer, scales[l]);
       const columnBars = this.#columnBars.fill(0);
       for (let r = 0, i = 0; r < rows; r++) {
         for (let c = 0; c < columns; c++, i++) {
           const bar = flat[offset + i];
-          columnBars[c] += bar * weight.values[i];
-          weight.gradient[i] += factor * columnScales[c] * bar;
+          columnBars[c] += bar * values[i];
+          gradient[i] += factor * columnScales[c] * bar;
         }
       }
       let along = 0; // <dLoss/d(W factor), W>
@@ -303,10 +304,10 @@ export class Network {
       if (factor < 1) {
         // d(coeff / sigma) = -(factor / sigma) dsigma, dsigma = u^T dW v.
         const sigmaBar = (-factor / sigma) * along;
+        const [left, right] = [layer.left.values, layer.right.values];
         for (let r = 0, i = 0; r < rows; r++) {
-          for (let c = 0; c < columns; c++, i++) {
-            weight.gradient[i] += sigmaBar * layer.left.values[r] * layer.right.values[c];
-          }
+          const rowBar = sigmaBar * left[r];
+          for (let c = 0; c < columns; c++, i++) gradient[i] += rowBar * right[c];
         }
       }
       for (let r = 0; r < rows; r++) bias.gradient[r] += flat[offset + rows * columns + r];

@@ -19,7 +19,11 @@ const folder = temporary();
 
 /** A small run of the protocol. */
 function planned(group: string, data: string, training: object = {}) {
-  const config = protocol.configOf({ data, model: protocol.monotoneFlows }, protocol.quick, 0);
+  const config = protocol.configOf(
+    { data, model: protocol.monotoneFlows, recipe: "original" },
+    protocol.quick,
+    0,
+  );
   const { l2, seed } = config.training;
   return {
     path: join(folder, group, data),

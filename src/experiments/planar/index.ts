@@ -1,7 +1,7 @@
 /** `reproduce 2d`: i-DenseNet against Monotone Flow on eight planar densities, and what each change brings. */
 import { join } from "node:path";
 import type { Item, Report, Section } from "../../reports/report.js";
-import { planar } from "../presets.js";
+import { improvedTraining, planar } from "../presets.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
 import { learnedPicture, lossesPicture, overviewPicture, transportPicture } from "./pictures.js";
@@ -16,6 +16,7 @@ import {
   networkOf,
   type Protocol,
   quick,
+  type Recipe,
   titleOf,
 } from "./protocol.js";
 import { type Result, resultOf } from "./results.js";
@@ -28,6 +29,7 @@ import {
   mean,
   modelTable,
   type Pair,
+  recipeTable,
 } from "./tables.js";
 
 export const reproduction: Reproduction = {
@@ -37,7 +39,13 @@ export const reproduction: Reproduction = {
   settings(options) {
     const protocol = options.quick ? quick : full;
     const runs = cellsOf(protocol).map(nameOf);
-    return { ...options, ...protocol, network: networkOf(protocol), training: planar.training, runs };
+    return {
+      ...options,
+      ...protocol,
+      network: networkOf(protocol),
+      training: { original: planar.training, improved: improvedTraining(protocol.steps) },
+      runs,
+    };
   },
 
   async run({ folder, quick: isQuick, seed, threads, progress }): Promise<Report> {
@@ -54,16 +62,19 @@ export const reproduction: Reproduction = {
 };
 
 async function reportOf(protocol: Protocol, results: readonly Result[], isQuick: boolean): Promise<Report> {
-  const resultFor = ({ data, model }: Cell) =>
-    results.find(({ cell }) => nameOf(cell) === nameOf({ data, model })) as Result;
-  const pairs = protocol.data.map((data) => ({
-    data,
-    baseline: resultFor({ data, model: iDenseNet }),
-    monotone: resultFor({ data, model: monotoneFlows }),
-  }));
+  const resultFor = (cell: Cell) => results.find((result) => nameOf(result.cell) === nameOf(cell)) as Result;
+  const pairsOf = (names: readonly string[], recipe: Recipe): Pair[] =>
+    names.map((data) => ({
+      data,
+      baseline: resultFor({ data, model: iDenseNet, recipe }),
+      monotone: resultFor({ data, model: monotoneFlows, recipe }),
+    }));
+  const pairs = pairsOf(protocol.data, "original");
+  const improved = pairsOf(protocol.improved, "improved");
+  const originals = results.filter(({ cell }) => cell.recipe === "original");
   const ablations = protocol.ablation.map((data) => ({
     data,
-    results: results.filter(({ cell }) => cell.data === data),
+    results: originals.filter(({ cell }) => cell.data === data),
   }));
   const steps = protocol.steps.toLocaleString("en");
   const sections: Section[] = [];
@@ -90,7 +101,7 @@ async function reportOf(protocol: Protocol, results: readonly Result[], isQuick:
           aheadClaim(pairs),
           gapClaim(pairs, protocol.averageGap),
           comparisonTable(pairs),
-          modelTable(results),
+          modelTable(originals),
           {
             kind: "figure",
             name: "losses",
@@ -115,6 +126,10 @@ async function reportOf(protocol: Protocol, results: readonly Result[], isQuick:
             ablationInWords(data, results),
           ]),
         ],
+      },
+      {
+        title: "A better recipe",
+        items: [{ kind: "text", text: recipeInWords(protocol.steps) }, recipeTable(pairs, improved)],
       },
       ...sections,
     ],
@@ -164,7 +179,20 @@ function protocolInWords(steps: string, isQuick: boolean): string {
     "i-DenseNet has residual blocks and CLipSwish, Monotone Flow has monotone blocks and CPila." +
     (isQuick
       ? `\n\nThis is the quick version: ${steps} steps instead of ${planar.fullSteps.toLocaleString("en")}, the ablation on one data set ` +
-        "instead of two, and a wider limit for the average gap. Nothing else is smaller."
+        "instead of two, the better recipe on two instead of four, and a wider limit for the average gap. Nothing else is smaller."
       : "")
+  );
+}
+
+function recipeInWords(steps: number): string {
+  const { learningRate, schedule, averaging } = improvedTraining(steps);
+  const changes = schedule.map(
+    ({ from, factor }) =>
+      `${Number((learningRate * factor).toPrecision(3))} from step ${from.toLocaleString("en")}`,
+  );
+  return (
+    "The original trains with a constant step size, so the weights of the last step carry its noise, of some thousandths of a " +
+    "nat: on data that both models can learn this is larger than what separates them. Here both have as many steps, the first " +
+    `of size ${learningRate}, then ${changes.join(", ")}; the model gets a moving average of the weights (decay ${averaging}).`
   );
 }
