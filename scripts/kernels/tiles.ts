@@ -68,8 +68,7 @@ function ${name}${rows}x${vectors}(out: usize, outStride: usize, weight: usize, 
  * in registers, and all lanes stream past.
  */
 function shallowTile(rows: number, columns: number): string {
-  const sum = (r: number) =>
-    range(columns).reduce((sum, c) => `fma(a${r}_${c}, x${c}, ${sum})`, `b${r}`);
+  const sum = (r: number) => range(columns).reduce((sum, c) => `fma(a${r}_${c}, x${c}, ${sum})`, `b${r}`);
   return `
 function shallow${rows}x${columns}(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, bias: usize, vectors: i32): void {
   ${product(rows, columns)
