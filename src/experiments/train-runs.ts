@@ -41,8 +41,9 @@ export async function trainRuns(
   const children = new Set<ChildProcess>();
   let failure: FlowError | null = null;
   const stop = (error: FlowError) => {
-    failure ??= error;
-    // Not SIGINT: a terminal's Ctrl-C has sent that to the children, too, and a second one would kill them.
+    // Only once, and not SIGINT, which a terminal's Ctrl-C has sent to the children, too: a second signal kills them.
+    if (failure) return;
+    failure = error;
     for (const child of children) child.kill("SIGTERM");
   };
   const interrupt = () =>

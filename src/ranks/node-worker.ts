@@ -8,11 +8,12 @@ export async function startNodeWorker(program: URL): Promise<RankWorker> {
   const { Worker } = await import("node:worker_threads");
   const worker = new Worker(program);
   const tasks = new OpenTasks();
+  let ending = false;
   // A worker without a task keeps no process alive.
   worker.unref();
   worker.on("message", (message: Answer) => {
     tasks.answered(message);
-    if (tasks.count === 0) worker.unref();
+    if (tasks.count === 0 && !ending) worker.unref();
   });
   worker.on("error", (error) => tasks.died(error instanceof Error ? error.message : String(error)));
   worker.on("exit", (code) => tasks.died(`its thread ended with code ${code}`));
@@ -24,6 +25,9 @@ export async function startNodeWorker(program: URL): Promise<RankWorker> {
       return outcome;
     },
     async terminate() {
+      // Who waits for the end of the thread needs the process until then, also if a last answer comes meanwhile.
+      ending = true;
+      worker.ref();
       await worker.terminate();
     },
   };

@@ -4,6 +4,7 @@ import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
+import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";
 import { AveragedWeights } from "./averaged-weights.js";
 import { type Objective, type ObjectiveName, objective } from "./objectives.js";
@@ -98,7 +99,8 @@ export class Trainer {
     if (this.step === 0) await this.#startActnorms();
     gradient.fill(0);
     this.#blame.fill(0);
-    const before = this.#counts();
+    // From zero at every step: sums of fractions would otherwise depend on the steps before, and so on interruptions.
+    for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
     let loss = 0;
     for (const [values, count] of this.#chunks()) {
       this.#objective.write(values, count);
@@ -107,13 +109,13 @@ export class Trainer {
       loss += sum;
     }
     await flow.collectGradient();
-    const after = this.#counts();
+    const counts = this.#counts();
 
     const reduced = this.#reduced;
     const scalars = gradient.length;
     reduced.set(gradient);
     reduced[scalars] = loss / batch;
-    reduced[scalars + 1] = after.unconverged - before.unconverged;
+    reduced[scalars + 1] = counts.unconverged;
     reduced[scalars + 2] = stop ? 1 : 0;
     await this.#communicator.allReduce(reduced);
     gradient.set(reduced.subarray(0, scalars));
@@ -124,7 +126,7 @@ export class Trainer {
     this.#average?.update(this.step);
     return {
       loss: reduced[scalars] + this.#objective.constant,
-      evaluations: (after.evaluations - before.evaluations) / Math.max(1, after.solves - before.solves),
+      evaluations: counts.evaluations / Math.max(1, counts.solves),
       unconverged: reduced[scalars + 1],
       stop: reduced[scalars + 2] > 0,
     };

@@ -106,7 +106,8 @@ export function lossesPicture(pairs: readonly Pair[]): Picture {
 
 const STAGES = [0, 2, 4, 6, 8, 10];
 const LINES = 17;
-const PLACES = 161;
+/** Along a line: some parts are stretched a hundredfold. */
+const PLACES = 4_801;
 
 /** How both models carry a grid and points of the data to z. */
 export async function transportPicture({ data, baseline, monotone }: Pair): Promise<Picture> {

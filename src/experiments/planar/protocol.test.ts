@@ -2,8 +2,8 @@ import { describe, expect, it } from "vitest";
 import { ablation, cellsOf, configOf, full, iDenseNet, monotoneFlows, nameOf, quick } from "./protocol.js";
 
 describe.each([
-  ["full", full, 16 + 2 * 4 + 16],
-  ["quick", quick, 16 + 4 + 4],
+  ["full", full, 16 + 2 * 4 + 2 * 4],
+  ["quick", quick, 16 + 4 + 2 * 2],
 ])("the %s protocol", (_, protocol, count) => {
   const cells = cellsOf(protocol);
 
