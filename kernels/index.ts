@@ -1,5 +1,7 @@
 // Everything that the engine calls.
 export * from "./linear";
+export { convolution, convolutionOuter, convolutionTransposed } from "./convolution";
+export * from "./samples";
 export * from "./rows";
 export { addLogDet, basisTangents, gatherLanes, logDetCotangent, newtonStep, scatterLanes, solveTransposedLanes } from "./lanewise";
 export * from "./generated/pointwise";

@@ -14,9 +14,14 @@ const zeros = memory.data<f32>([0, 0, 0, 0, 0, 0], 16);
 
 /**
  * out[r][l] = sum_c weight[r][c] input[c][l], plus bias[r] in the first `biasLanes` lanes (the values of a jet;
- * its tangents take none).
+ * its tangents take none). Where the bias's address is 0, the products are added to what out holds.
  */
 export function linear(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasLanes: i32): void {
+  if (bias == 0) {
+    // Depths of one or two have tiles of their own, but not to add to anything.
+    linearTiles(out, outStride, weight, weightStride, input, inputStride, rows, columns, lanes, zeros, 0, true);
+    return;
+  }
   linearLanes(out, outStride, weight, weightStride, input, inputStride, rows, columns, biasLanes, bias, 4);
   const values = <usize>biasLanes * 4;
   linearLanes(out + values, outStride, weight, weightStride, input + values, inputStride, rows, columns, lanes - biasLanes, zeros, 0);
@@ -37,6 +42,12 @@ function linearLanes(out: usize, outStride: usize, weight: usize, weightStride: 
     }
     return;
   }
+  linearTiles(out, outStride, weight, weightStride, input, inputStride, rows, columns, lanes, bias, biasStride, false);
+}
+
+/** The same with register tiles; with `accumulate`, out += and no bias. */
+function linearTiles(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, lanes: i32, bias: usize, biasStride: usize, accumulate: bool): void {
+  const total = lanes / LANES;
   const width = stretch(columns);
   for (let v = 0; v < total; v += width) {
     const vectors = min(width, total - v);
@@ -46,21 +57,21 @@ function linearLanes(out: usize, outStride: usize, weight: usize, weightStride: 
     let b = bias;
     let r = rows;
     for (; r >= 6; r -= 6) {
-      linearSix(target, outStride, w, weightStride, source, inputStride, columns, b, false, vectors);
+      linearSix(target, outStride, w, weightStride, source, inputStride, columns, b, accumulate, vectors);
       target += 6 * outStride;
       w += 6 * weightStride;
       b += 6 * biasStride;
     }
     for (; r >= 2; r -= 2) {
       for (let x = 0; x < vectors; x += 6) {
-        linearPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, false, min(6, vectors - x));
+        linearPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, accumulate, min(6, vectors - x));
       }
       target += 2 * outStride;
       w += 2 * weightStride;
       b += 2 * biasStride;
     }
     if (r == 1) for (let x = 0; x < vectors; x += 6) {
-      linearSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, false, min(6, vectors - x));
+      linearSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, accumulate, min(6, vectors - x));
     }
   }
 }
@@ -102,7 +113,7 @@ export function outer(out: usize, byA: usize, byB: usize, a: usize, aStride: usi
     let source = a;
     for (let i = 0; i < m; i += 2) {
       const rows = min(2, m - i);
-      outerRows(rows, width, target, byA, byB, source, aStride, b, bStride, lanes);
+      outerRows(rows, width, target, byA, byB, source, aStride, b, bStride, lanes, 1, 0);
       target += rows * byA;
       source += rows * aStride;
     }

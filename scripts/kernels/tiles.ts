@@ -93,11 +93,14 @@ function shallow${rows}x${columns}(out: usize, outStride: usize, weight: usize, 
 }`;
 }
 
-/** out[i][j] += sum over lanes of a[i][l] b[j][l] for `rows` rows of a and `columns` rows of b. */
+/**
+ * out[i][j] += sum over lanes of a[i][l] b[j][l] for `rows` rows of a and `columns` rows of b. The lanes come in
+ * `stretches`, `skip` bytes apart in both.
+ */
 function outerTile(rows: number, columns: number): string {
   const order = product(columns, rows).map(([j, i]) => [i, j] as const);
   return `
-function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, aStride: usize, b: usize, bStride: usize, lanes: i32): void {
+function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, aStride: usize, b: usize, bStride: usize, lanes: i32, stretches: i32, skip: usize): void {
   ${range(rows)
     .map((i) => `let a${i} = a + ${i} * aStride;`)
     .join(" ")}
@@ -105,22 +108,30 @@ function outer${rows}x${columns}(out: usize, byA: usize, byB: usize, a: usize, a
     .map((j) => `let b${j} = b + ${j} * bStride;`)
     .join(" ")}
   ${order.map(([i, j]) => `let s${i}_${j} = splat(0);`).join(" ")}
-  const end = a0 + <usize>lanes * 4;
-  while (a0 < end) {
+  for (let stretch = 0; stretch < stretches; stretch++) {
+    const end = a0 + <usize>lanes * 4;
+    while (a0 < end) {
+      ${range(rows)
+        .map((i) => `const x${i} = v128.load(a${i});`)
+        .join(" ")}
+      ${range(columns)
+        .flatMap((j) => [
+          `const y${j} = v128.load(b${j});`,
+          ...range(rows).map((i) => `s${i}_${j} = fma(x${i}, y${j}, s${i}_${j});`),
+        ])
+        .join("\n      ")}
+      ${range(rows)
+        .map((i) => `a${i} += BYTES;`)
+        .join(" ")}
+      ${range(columns)
+        .map((j) => `b${j} += BYTES;`)
+        .join(" ")}
+    }
     ${range(rows)
-      .map((i) => `const x${i} = v128.load(a${i});`)
+      .map((i) => `a${i} += skip;`)
       .join(" ")}
     ${range(columns)
-      .flatMap((j) => [
-        `const y${j} = v128.load(b${j});`,
-        ...range(rows).map((i) => `s${i}_${j} = fma(x${i}, y${j}, s${i}_${j});`),
-      ])
-      .join("\n    ")}
-    ${range(rows)
-      .map((i) => `a${i} += BYTES;`)
-      .join(" ")}
-    ${range(columns)
-      .map((j) => `b${j} += BYTES;`)
+      .map((j) => `b${j} += skip;`)
       .join(" ")}
   }
   ${[...order]
@@ -182,13 +193,13 @@ export function shallowRows(rows: i32, columns: i32, out: usize, outStride: usiz
 ${outer.map(([rows, columns]) => outerTile(rows, columns)).join("\n")}
 
 /** One or two rows of a against \`n\` rows of b. */
-export function outerRows(rows: i32, n: i32, out: usize, byA: usize, byB: usize, a: usize, aStride: usize, b: usize, bStride: usize, lanes: i32): void {
+export function outerRows(rows: i32, n: i32, out: usize, byA: usize, byB: usize, a: usize, aStride: usize, b: usize, bStride: usize, lanes: i32, stretches: i32, skip: usize): void {
   while (n > 0) {
     const width = n >= 6 ? 6 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
     if (rows == 2) {
-      ${[6, 4, 2, 1].map((w) => `if (width == ${w}) outer2x${w}(out, byA, byB, a, aStride, b, bStride, lanes);`).join("\n      else ")}
+      ${[6, 4, 2, 1].map((w) => `if (width == ${w}) outer2x${w}(out, byA, byB, a, aStride, b, bStride, lanes, stretches, skip);`).join("\n      else ")}
     } else {
-      ${[6, 4, 2, 1].map((w) => `if (width == ${w}) outer1x${w}(out, byA, byB, a, aStride, b, bStride, lanes);`).join("\n      else ")}
+      ${[6, 4, 2, 1].map((w) => `if (width == ${w}) outer1x${w}(out, byA, byB, a, aStride, b, bStride, lanes, stretches, skip);`).join("\n      else ")}
     }
     n -= width;
     out += width * byB;

@@ -39,6 +39,18 @@ export function lanesOf(m: Matrix, first: number, lanes: number): Matrix {
   return { ...m, offset: m.offset + first, lanes };
 }
 
+/**
+ * The places of an image. The lanes of a segment are then [y][x][sample], so that a pixel's neighbour is the same
+ * stretch of lanes at another place.
+ */
+export interface Grid {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Taps of a 3 x 3 convolution: 3 (dy + 1) + (dx + 1) for the neighbour at (y + dy, x + dx). */
+export const TAPS = 9;
+
 /** How often a Newton step left lanes above the tolerance, and by how much. */
 export interface NewtonStatus {
   /** The largest relative residual of any lane. */
@@ -50,7 +62,7 @@ export interface NewtonStatus {
 }
 
 /**
- * The few kernels that everything is made of. Calls enqueue work and return at once; only `read` and
+ * The kernels that everything is made of. Calls enqueue work and return at once; only `read` and
  * `newtonStatus` wait for it. Matrices of one call must not overlap unless they are the same matrix.
  */
 export interface Engine {
@@ -68,12 +80,28 @@ export interface Engine {
   /** Copies `target.length` numbers from `offset` on into `target`. */
   read(tensor: Tensor, target: Float64Array, offset?: number): Promise<void>;
 
-  /** out = weight input, plus bias (one column) in the first `biasLanes` lanes. */
-  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void;
+  /** out = weight input, plus bias (one column) in the first `biasLanes` lanes; without a bias, out += weight input. */
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix | null, biasLanes: number): void;
   /** out = weight^T input, or out += with `accumulate`. */
   linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void;
   /** out += a b^T: summed over the lanes. */
   outer(out: Matrix, a: Matrix, b: Matrix): void;
+  // 3 x 3 convolutions with zero padding, of `batch` lanes a segment. A row of `weight` has the taps' columns one
+  // after the other: weight[r][tap][c].
+  /** out[r] = sum over taps and c of weight[r][tap][c] input[c] at the neighbours, plus bias in the first segment. */
+  convolution(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, grid: Grid, batch: number): void;
+  /** The transpose of the same, or out += with `accumulate`. */
+  convolutionTransposed(
+    out: Matrix,
+    weight: Matrix,
+    input: Matrix,
+    accumulate: boolean,
+    grid: Grid,
+    batch: number,
+  ): void;
+  /** out[r][tap][c] += a[r] b[c] at the neighbours, summed over the lanes. */
+  convolutionOuter(out: Matrix, a: Matrix, b: Matrix, grid: Grid, batch: number): void;
+
   /** The jet of f(pre); the outputs of a concatenated map stand one below the other. */
   pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void;
   /** The cotangent of `pointwise`; adds the gradient of the map's parameter to `parameterBar`. */
@@ -96,6 +124,14 @@ export interface Engine {
   fill(out: Matrix, value: number): void;
   /** out += log-density of each lane of z under the standard normal, in nats. */
   gaussianLogDensity(out: Matrix, z: Matrix): void;
+
+  // Each sample by itself, of `out.lanes` or `scale.lanes` samples; the lanes of the others are [place][sample].
+  /** out[s] = sum over rows and places of x y. */
+  sampleDots(out: Matrix, x: Matrix, y: Matrix): void;
+  /** out[s] = the largest |x| over rows and places; not a number if any is not. */
+  sampleMaxima(out: Matrix, x: Matrix): void;
+  /** out = scale[s] x, or out += with `accumulate`; a scale of 0 leaves x out, even where it is not finite. */
+  scaleSamples(out: Matrix, scale: Matrix, x: Matrix, accumulate: boolean): void;
 
   // The exact regime: J stands in the tangent segments of the jet of G.
   /** Sets the tangents of a jet of the identity map. */

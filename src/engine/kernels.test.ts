@@ -6,7 +6,7 @@ import { seeded } from "../../test/support/property.js";
 import { Scene } from "../../test/support/scene.js";
 import { activation, activations } from "../activations/index.js";
 import { spectralNormBound } from "../networks/spectral-norm.js";
-import { type Engine, lanesOf, type Matrix, matrix } from "./engine.js";
+import { type Engine, lanesOf, type Matrix, matrix, TAPS } from "./engine.js";
 import { numbers, type PointwiseMap } from "./pointwise.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { WasmEngine } from "./wasm/engine.js";
@@ -29,6 +29,10 @@ const cases: Record<string, Case> = {
   linear(s, { rows, columns, batch, lanes }) {
     const out = s.output(rows, lanes, columns);
     s.engine.linear(out, s.input(rows, columns), s.input(columns, lanes), s.column(rows), batch);
+  },
+  "linear, accumulating"(s, { rows, columns, lanes }) {
+    const out = s.output(rows, lanes, columns);
+    s.engine.linear(out, s.input(rows, columns), s.input(columns, lanes), null, 0);
   },
   linearTransposed(s, { rows, columns, lanes }) {
     const out = s.output(columns, lanes, rows);
@@ -152,16 +156,65 @@ lanewise["gatherLanes and scatterLanes of what newtonStep leaves open"] = (s, { 
   s.engine.scatterLanes(s.output(rows, 2 * all), all, few, 2 * batch, open);
 };
 
+/** Kernels on images: `segments` times height x width pixels of so many samples. */
+interface ImageShape {
+  rows: number;
+  columns: number;
+  height: number;
+  width: number;
+  samples: number;
+  segments: number;
+}
+const images: Record<string, (s: Scene, shape: ImageShape) => void> = {
+  convolution(s, { rows, columns, segments, ...grid }) {
+    const batch = grid.height * grid.width * grid.samples;
+    const lanes = batch * segments;
+    const out = s.output(rows, lanes, TAPS * columns);
+    const weight = s.input(rows, TAPS * columns);
+    s.engine.convolution(out, weight, s.input(columns, lanes), s.column(rows), grid, batch);
+  },
+  convolutionOuter(s, { rows, columns, segments, ...grid }) {
+    const batch = grid.height * grid.width * grid.samples;
+    const lanes = batch * segments;
+    const out = s.output(rows, TAPS * columns, lanes);
+    s.engine.convolutionOuter(out, s.input(rows, lanes), s.input(columns, lanes), grid, batch);
+  },
+  sampleDots(s, { rows, height, width, samples }) {
+    const lanes = height * width * samples;
+    const out = s.output(1, samples, (rows * lanes) / samples);
+    s.engine.sampleDots(out, s.input(rows, lanes), s.input(rows, lanes));
+  },
+  sampleMaxima(s, { rows, height, width, samples }) {
+    s.engine.sampleMaxima(s.output(1, samples), s.input(rows, height * width * samples));
+  },
+};
+for (const accumulate of [false, true]) {
+  const name = accumulate ? ", accumulating" : "";
+  images[`convolutionTransposed${name}`] = (s, { rows, columns, segments, ...grid }) => {
+    const batch = grid.height * grid.width * grid.samples;
+    const lanes = batch * segments;
+    const out = s.output(columns, lanes, TAPS * rows);
+    const weight = s.input(rows, TAPS * columns);
+    s.engine.convolutionTransposed(out, weight, s.input(rows, lanes), accumulate, grid, batch);
+  };
+  images[`scaleSamples${name}`] = (s, { rows, height, width, samples }) => {
+    const lanes = height * width * samples;
+    const scale = s.input(1, samples, (_, l) => (l === 1 ? 0 : s.number()));
+    const x = s.input(rows, lanes, (_, l) => (l % samples === 1 ? Number.NaN : s.number()));
+    s.engine.scaleSamples(s.output(rows, lanes), scale, x, accumulate);
+  };
+}
+
 const builds = await Promise.all([WasmEngine.create(), WasmEngine.create({ relaxed: false })]);
 const nameOf = (engine: WasmEngine) => (engine.relaxed ? "the build with relaxed SIMD" : "the plain build");
 
-async function outcomes(engine: Engine, run: Case, seed: number, shape: Shape) {
+async function outcomes<S>(engine: Engine, run: (scene: Scene, shape: S) => void, seed: number, shape: S) {
   const scene = new Scene(engine, seed);
   run(scene, shape);
   return scene.outcomes();
 }
 
-async function expectSame(run: Case, seed: number, shape: Shape): Promise<void> {
+async function expectSame<S>(run: (scene: Scene, shape: S) => void, seed: number, shape: S): Promise<void> {
   const expected = await outcomes(new ReferenceEngine(), run, seed, shape);
   for (const engine of builds) {
     const actual = await outcomes(engine, run, seed, shape);
@@ -195,6 +248,22 @@ it.each(Object.entries(lanewise))("both builds solve what the reference solves: 
       expectSame(run, seed, { rows, columns: rows, batch, lanes: batch }),
     ),
     seeded(15),
+  );
+});
+
+const pictures = fc.record({
+  rows: sizes,
+  columns: sizes,
+  height: fc.integer({ min: 1, max: 5 }),
+  width: fc.integer({ min: 1, max: 6 }),
+  samples: fc.constantFrom(4, 8, 12),
+  segments: fc.integer({ min: 1, max: 3 }),
+});
+
+it.each(Object.entries(images))("both builds do with images what the reference does: %s", async (_, run) => {
+  await fc.assert(
+    fc.asyncProperty(seeds, pictures, (seed, shape) => expectSame(run, seed, shape)),
+    seeded(25),
   );
 });
 

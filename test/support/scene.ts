@@ -84,7 +84,7 @@ export class Scene {
         return {
           values: after.filter((_, i) => open(i)),
           terms,
-          untouched: after.every((x, i) => open(i) || x === before[i]),
+          untouched: after.every((x, i) => open(i) || Object.is(x, before[i])),
         };
       }),
     );

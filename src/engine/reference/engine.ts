@@ -2,7 +2,7 @@
  * The reference engine: plain float64 loops, one kernel a method, written to be read. The golden vectors
  * judge it, and it judges the other engines.
  */
-import type { Engine, Matrix, NewtonStatus, Tensor } from "../engine.js";
+import { type Engine, type Grid, type Matrix, type NewtonStatus, TAPS, type Tensor } from "../engine.js";
 import { numbers, type PointwiseMap } from "../pointwise.js";
 import { factorise, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
 
@@ -29,9 +29,9 @@ export class ReferenceEngine implements Engine {
     target.set((tensor as ReferenceTensor).values.subarray(offset, offset + target.length));
   }
 
-  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void {
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix | null, biasLanes: number): void {
     each(out, (r, l) => {
-      let sum = l < biasLanes ? get(bias, r, 0) : 0;
+      let sum = bias === null ? get(out, r, l) : l < biasLanes ? get(bias, r, 0) : 0;
       for (let c = 0; c < input.rows; c++) sum += get(weight, r, c) * get(input, c, l);
       return sum;
     });
@@ -49,6 +49,50 @@ export class ReferenceEngine implements Engine {
     each({ ...out, rows: a.rows, lanes: b.rows }, (i, j) => {
       let sum = get(out, i, j);
       for (let l = 0; l < a.lanes; l++) sum += get(a, i, l) * get(b, j, l);
+      return sum;
+    });
+  }
+
+  convolution(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, grid: Grid, batch: number): void {
+    each(out, (r, l) => {
+      let sum = l < batch ? get(bias, r, 0) : 0;
+      for (let tap = 0; tap < TAPS; tap++) {
+        const from = neighbour(l, tap, 1, grid, batch);
+        if (from === null) continue;
+        for (let c = 0; c < input.rows; c++)
+          sum += get(weight, r, tap * input.rows + c) * get(input, c, from);
+      }
+      return sum;
+    });
+  }
+
+  convolutionTransposed(
+    out: Matrix,
+    weight: Matrix,
+    input: Matrix,
+    accumulate: boolean,
+    grid: Grid,
+    batch: number,
+  ): void {
+    each(out, (c, l) => {
+      let sum = accumulate ? get(out, c, l) : 0;
+      for (let tap = 0; tap < TAPS; tap++) {
+        const from = neighbour(l, tap, -1, grid, batch);
+        if (from === null) continue;
+        for (let r = 0; r < input.rows; r++) sum += get(weight, r, tap * out.rows + c) * get(input, r, from);
+      }
+      return sum;
+    });
+  }
+
+  convolutionOuter(out: Matrix, a: Matrix, b: Matrix, grid: Grid, batch: number): void {
+    each({ ...out, rows: a.rows, lanes: TAPS * b.rows }, (r, column) => {
+      const tap = Math.floor(column / b.rows);
+      let sum = get(out, r, column);
+      for (let l = 0; l < a.lanes; l++) {
+        const from = neighbour(l, tap, 1, grid, batch);
+        if (from !== null) sum += get(a, r, l) * get(b, column % b.rows, from);
+      }
       return sum;
     });
   }
@@ -125,6 +169,33 @@ export class ReferenceEngine implements Engine {
       let squares = 0;
       for (let r = 0; r < z.rows; r++) squares += get(z, r, l) ** 2;
       return get(out, 0, l) - squares / 2 - (z.rows / 2) * Math.log(2 * Math.PI);
+    });
+  }
+
+  sampleDots(out: Matrix, x: Matrix, y: Matrix): void {
+    each(out, (_, s) => {
+      let sum = 0;
+      for (let r = 0; r < x.rows; r++) {
+        for (let l = s; l < x.lanes; l += out.lanes) sum += get(x, r, l) * get(y, r, l);
+      }
+      return sum;
+    });
+  }
+
+  sampleMaxima(out: Matrix, x: Matrix): void {
+    each(out, (_, s) => {
+      let largest = 0;
+      for (let r = 0; r < x.rows; r++) {
+        for (let l = s; l < x.lanes; l += out.lanes) largest = Math.max(largest, Math.abs(get(x, r, l)));
+      }
+      return largest;
+    });
+  }
+
+  scaleSamples(out: Matrix, scale: Matrix, x: Matrix, accumulate: boolean): void {
+    each(out, (r, l) => {
+      const factor = get(scale, 0, l % scale.lanes);
+      return (accumulate ? get(out, r, l) : 0) + (factor === 0 ? 0 : factor * get(x, r, l));
     });
   }
 
@@ -265,6 +336,17 @@ function each(out: Matrix, value: (row: number, lane: number) => number): void {
   for (let r = 0; r < out.rows; r++) {
     for (let l = 0; l < out.lanes; l++) set(out, r, l, value(r, l));
   }
+}
+
+/** The lane of a pixel's neighbour at a tap, or with sign -1 at the opposite one; null where that is outside the image. */
+function neighbour(lane: number, tap: number, sign: 1 | -1, grid: Grid, batch: number): number | null {
+  const { height, width } = grid;
+  const samples = batch / (height * width);
+  const place = Math.floor((lane % batch) / samples);
+  const y = Math.floor(place / width) + sign * (Math.floor(tap / 3) - 1);
+  const x = (place % width) + sign * ((tap % 3) - 1);
+  if (y < 0 || y >= height || x < 0 || x >= width) return null;
+  return lane - (lane % batch) + (y * width + x) * samples + (lane % samples);
 }
 
 /** I + sign J at one sample, row-major. */

@@ -1,6 +1,6 @@
 /** The WebAssembly SIMD engine, float32. Kernels: `kernels/`; the binary with relaxed SIMD is used where it compiles. */
 import { FlowError } from "../../errors.js";
-import type { Engine, Matrix, NewtonStatus, Tensor } from "../engine.js";
+import type { Engine, Grid, Matrix, NewtonStatus, Tensor } from "../engine.js";
 import type { PointwiseMap } from "../pointwise.js";
 import { relaxedKernels, simdKernels } from "./binaries.js";
 
@@ -90,7 +90,7 @@ export class WasmEngine implements Engine {
     target.set(this.#numbers.subarray(start, start + target.length));
   }
 
-  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, biasLanes: number): void {
+  linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix | null, biasLanes: number): void {
     this.#kernels.linear(
       at(out),
       step(out),
@@ -101,7 +101,7 @@ export class WasmEngine implements Engine {
       out.rows,
       input.rows,
       out.lanes,
-      at(bias),
+      bias ? at(bias) : 0,
       biasLanes,
     );
   }
@@ -128,6 +128,60 @@ export class WasmEngine implements Engine {
     } else {
       this.#kernels.outer(at(out), FLOAT, step(out), at(b), step(b), b.rows, at(a), step(a), a.rows, a.lanes);
     }
+  }
+
+  convolution(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, grid: Grid, batch: number): void {
+    this.#kernels.convolution(
+      at(out),
+      step(out),
+      at(weight),
+      step(weight),
+      at(input),
+      step(input),
+      out.rows,
+      input.rows,
+      at(bias),
+      ...places(grid, batch),
+      out.lanes / batch,
+    );
+  }
+
+  convolutionTransposed(
+    out: Matrix,
+    weight: Matrix,
+    input: Matrix,
+    accumulate: boolean,
+    grid: Grid,
+    batch: number,
+  ): void {
+    this.#kernels.convolutionTransposed(
+      at(out),
+      step(out),
+      at(weight),
+      step(weight),
+      at(input),
+      step(input),
+      out.rows,
+      input.rows,
+      accumulate ? 1 : 0,
+      ...places(grid, batch),
+      out.lanes / batch,
+    );
+  }
+
+  convolutionOuter(out: Matrix, a: Matrix, b: Matrix, grid: Grid, batch: number): void {
+    this.#kernels.convolutionOuter(
+      at(out),
+      step(out),
+      at(a),
+      step(a),
+      a.rows,
+      at(b),
+      step(b),
+      b.rows,
+      ...places(grid, batch),
+      a.lanes / batch,
+    );
   }
 
   #pointwiseKernels(map: PointwiseMap): { forward: Kernel; backward: Kernel } {
@@ -201,6 +255,28 @@ export class WasmEngine implements Engine {
 
   gaussianLogDensity(out: Matrix, z: Matrix): void {
     this.#kernels.gaussianLogDensity(at(out), at(z), step(z), z.rows, z.lanes);
+  }
+
+  sampleDots(out: Matrix, x: Matrix, y: Matrix): void {
+    this.#kernels.sampleDots(at(out), at(x), step(x), at(y), step(y), x.rows, x.lanes / out.lanes, out.lanes);
+  }
+
+  sampleMaxima(out: Matrix, x: Matrix): void {
+    this.#kernels.sampleMaxima(at(out), at(x), step(x), x.rows, x.lanes / out.lanes, out.lanes);
+  }
+
+  scaleSamples(out: Matrix, scale: Matrix, x: Matrix, accumulate: boolean): void {
+    this.#kernels.scaleSamples(
+      at(out),
+      step(out),
+      at(scale),
+      at(x),
+      step(x),
+      x.rows,
+      x.lanes / scale.lanes,
+      scale.lanes,
+      accumulate ? 1 : 0,
+    );
   }
 
   basisTangents(jet: Matrix, batch: number): void {
@@ -311,6 +387,11 @@ export class WasmEngine implements Engine {
 /** The byte address of a matrix. */
 function at(m: Matrix): number {
   return (m.tensor.start + m.offset) * FLOAT;
+}
+
+/** Height, width, and samples of a grid with so many lanes. */
+function places({ height, width }: Grid, batch: number): [number, number, number] {
+  return [height, width, batch / (height * width)];
 }
 
 /** The bytes from one row to the next. */
