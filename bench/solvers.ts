@@ -335,7 +335,7 @@ export async function benchSolvers(
     },
     1,
   );
-  trainer.flow.settle();
+  await trainer.flow.settle();
   const trained = `after ${steps} training steps`;
   return { preset: name, ...(await besideFresh(trained, trainer.flow, source, options)) };
 }

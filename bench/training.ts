@@ -73,7 +73,7 @@ export async function benchTraining(
   );
   const late = median(times.slice(-100));
   const counted = times.slice(WARM_UP).sort((a, b) => a - b);
-  trainer.flow.settle();
+  await trainer.flow.settle();
   return {
     preset: name,
     threads,

@@ -1,7 +1,7 @@
 /**
  * Activation normalisation (Kingma and Dhariwal 2018): y = (x + shift) exp(logScale), a row at a time,
  * log|det| = sum of logScale. Before the first training step it is set so that its output has mean 0 and
- * variance 1 on that step's batch.
+ * variance 1 on that step's batch. On images a row is a channel, and its log-scale counts once a pixel.
  */
 import { type Engine, type Matrix, matrix, type Tensor } from "../engine/engine.js";
 import type { Parameter, Parameters } from "../engine/parameters.js";
@@ -15,6 +15,7 @@ export class Actnorm implements Bijection {
   readonly started: Parameter;
   readonly #engine: Engine;
   readonly #dim: number;
+  readonly #places: number;
   /** Columns of dim numbers: scale, shift scale, 1/scale, -shift, zeros. */
   readonly #columns: Tensor;
   /** 1, the log-determinant of the forward map, and that of the inverse. */
@@ -23,9 +24,11 @@ export class Actnorm implements Bijection {
   readonly #sums: Tensor;
   #input: Matrix | null = null;
 
-  constructor(engine: Engine, parameters: Parameters, name: string, dim: number) {
+  /** `dim` rows, each with `places` numbers a sample. */
+  constructor(engine: Engine, parameters: Parameters, name: string, dim: number, places = 1) {
     this.#engine = engine;
     this.#dim = dim;
+    this.#places = places;
     this.shift = parameters.learned(`${name}.shift`, [dim], new Float64Array(dim));
     this.logScale = parameters.learned(`${name}.logScale`, [dim], new Float64Array(dim));
     this.started = parameters.state(`${name}.started`, [1], new Float64Array(1));
@@ -49,7 +52,7 @@ export class Actnorm implements Bijection {
     columns.forEach((column, i) => {
       this.#engine.write(this.#columns, column, i * this.#dim);
     });
-    const total = this.logScale.values.reduce((a, b) => a + b, 0);
+    const total = this.#places * this.logScale.values.reduce((a, b) => a + b, 0);
     this.#engine.write(this.#scalars, [1, total, -total]);
     this.#engine.fill(matrix(this.#sums, 1, 2 * this.#dim + 1), 0);
   }
@@ -70,12 +73,12 @@ export class Actnorm implements Bijection {
     if (logDet) this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(1));
   }
 
-  async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
+  async inverse(x: Matrix, y: Matrix, logDet: Matrix | null): Promise<void> {
     this.#engine.affine(x, y, this.#column(2), this.#column(3));
-    this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(2));
+    if (logDet) this.#engine.affine(logDet, logDet, this.#scalar(0), this.#scalar(2));
   }
 
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
+  async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): Promise<void> {
     if (!this.#input) throw new Error("backward before forward");
     const sums = (first: number, rows: number) => matrix(this.#sums, rows, 1, first);
     this.#engine.rowSums(sums(0, this.#dim), yBar, null);
@@ -91,7 +94,7 @@ export class Actnorm implements Bijection {
       const scale = Math.exp(this.logScale.values[i]);
       this.shift.gradient[i] += scale * sums[i];
       this.logScale.gradient[i] +=
-        scale * (sums[this.#dim + i] + this.shift.values[i] * sums[i]) + sums[2 * this.#dim];
+        scale * (sums[this.#dim + i] + this.shift.values[i] * sums[i]) + this.#places * sums[2 * this.#dim];
     }
   }
 }

@@ -2,8 +2,10 @@ import type { Matrix } from "../engine/engine.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
 /**
- * An invertible map F of R^dim. Matrices have one row a dimension and one lane a sample; log-determinants
- * (one row) are added to. Calls must not overlap: a bijection has one memory. `forward` remembers what `backward` needs, until the next call of either direction.
+ * An invertible map F of R^dim. Matrices have one row a dimension and one lane a sample, or of images one row a
+ * channel and the lanes [y][x][sample]; log-determinants (one row, one lane a sample) are added to. Calls must not
+ * overlap: a bijection has one memory. `forward` remembers what `backward` needs, until the next call of either
+ * direction.
  * With null for the log-determinant, and then for its cotangent as well, only what the values need is computed.
  */
 export interface Bijection {
@@ -11,18 +13,18 @@ export interface Bijection {
   /** out = F(input); logDet += log|det dF/dx|. */
   forward(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
   /** out = F^-1(input); logDet += log|det dF^-1/dy|. */
-  inverse(out: Matrix, input: Matrix, logDet: Matrix): Promise<void>;
+  inverse(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
   /**
    * Given dLoss/dF(x) and dLoss/dlogDet of the last `forward`, writes dLoss/dx to inputBar and adds the
    * parameters' gradients. outputBar may be overwritten.
    */
-  backward(inputBar: Matrix, outputBar: Matrix, logDetBar: Matrix | null): void;
+  backward(inputBar: Matrix, outputBar: Matrix, logDetBar: Matrix | null): Promise<void>;
   /** Sends the parameters to the engine; before the first pass after every change of them. */
   prepare(): void;
   /** Moves the gradients of all backward passes since `prepare` to the parameters. */
   collectGradient(): Promise<void>;
   /** Rounds of power iteration, where there are weights to normalise; `prepare` comes after. */
-  iterate?(iterations?: number): void;
+  iterate?(rounds?: number): Promise<void>;
   /** A certified upper bound on the Lipschitz constant of the network inside, where there is one. */
   lipschitzBound?(): number;
   readonly counts?: SolverCounts;

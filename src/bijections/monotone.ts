@@ -9,34 +9,32 @@ export class Monotone extends LipschitzBlock {
   readonly kind = "monotone";
 
   async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
-    const views = await this.#cayley(y, x, 1);
-    if (logDet) this.engine.addLogDet(logDet, views.output, -1, 1);
+    await this.#cayley(y, x, 1);
+    if (logDet) await this.regime.addLogDet(logDet, -1, 1);
   }
 
-  async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
-    const views = await this.#cayley(x, y, -1);
-    this.engine.addLogDet(logDet, views.output, 1, -1);
+  async inverse(x: Matrix, y: Matrix, logDet: Matrix | null): Promise<void> {
+    await this.#cayley(x, y, -1);
+    if (logDet) await this.regime.addLogDet(logDet, 1, -1);
   }
 
   /** w + sign G(w) = 2 input, out = w - input. */
-  async #cayley(out: Matrix, input: Matrix, sign: 1 | -1) {
-    const twice = this.vector(0, input.lanes);
+  async #cayley(out: Matrix, input: Matrix, sign: 1 | -1): Promise<void> {
+    const twice = this.regime.vector(0, input);
     this.engine.combine(twice, 2, input);
-    const views = await this.solve(out, twice, twice, sign);
+    await this.regime.solve(out, twice, twice, sign);
     this.engine.combine(out, 1, out, -1, input);
-    return views;
   }
 
   /** (I + J)^T u = yBar + (log-determinant's part), xBar = 2u - yBar; the parameters receive -(dG/dtheta)^T u. */
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
-    const { engine } = this;
-    const views = this.views(yBar.lanes);
-    const right = this.vector(0, yBar.lanes);
-    const u = this.vector(1, yBar.lanes);
-    this.logDetBackward(right, views, yBar, logDetBar, -1, 1);
-    engine.solveTransposed(u, right, views.output, 1);
+  async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): Promise<void> {
+    const { engine, regime } = this;
+    const right = regime.vector(0, yBar);
+    const u = regime.vector(1, yBar);
+    regime.logDetBackward(right, yBar, logDetBar, -1, 1);
+    await regime.solveTransposed(u, right, 1);
     engine.combine(xBar, 2, u, -1, yBar);
     engine.combine(right, -1, u);
-    this.finish(views, right, logDetBar);
+    regime.finish(right, logDetBar);
   }
 }

@@ -6,23 +6,20 @@ export class Residual extends LipschitzBlock {
   readonly kind = "residual";
 
   async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
-    const views = logDet ? this.evaluateAt(x) : this.evaluateValues(x);
-    this.engine.combine(y, 1, x, 1, this.value(views));
-    if (logDet) this.engine.addLogDet(logDet, views.output, 1, 0);
+    this.regime.evaluate(y, x, logDet !== null);
+    this.engine.combine(y, 1, y, 1, x);
+    if (logDet) await this.regime.addLogDet(logDet, 1, 0);
   }
 
-  async inverse(x: Matrix, y: Matrix, logDet: Matrix): Promise<void> {
-    const views = await this.solve(x, y, y, 1);
-    this.engine.addLogDet(logDet, views.output, -1, 0);
+  async inverse(x: Matrix, y: Matrix, logDet: Matrix | null): Promise<void> {
+    await this.regime.solve(x, y, y, 1);
+    if (logDet) await this.regime.addLogDet(logDet, -1, 0);
   }
 
   /** xBar = yBar + J^T yBar + (log-determinant's part). */
-  backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): void {
-    const views = this.views(yBar.lanes, logDetBar ? this.network.dim : 0);
-    const direct = this.vector(0, yBar.lanes);
-    this.logDetBackward(direct, views, yBar, logDetBar, 1, 0);
-    // Here J^T yBar is wanted as well, and the second pass leaves it in the rows of the input.
-    this.finish(views, yBar, logDetBar);
-    this.engine.combine(xBar, 1, direct, 1, this.inputBar(views));
+  async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): Promise<void> {
+    const direct = this.regime.vector(0, yBar);
+    this.regime.logDetBackward(direct, yBar, logDetBar, 1, 0);
+    this.engine.combine(xBar, 1, direct, 1, this.regime.finish(yBar, logDetBar));
   }
 }

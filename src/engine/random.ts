@@ -13,6 +13,9 @@ export const Purpose = {
   splitting: 4,
   verification: 5,
   probe: 6,
+  roulette: 7,
+  noise: 8,
+  flips: 9,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

@@ -5,25 +5,56 @@ import { type ErrorCode, FlowError } from "../errors.js";
 
 const count = z.number().int().positive();
 
+/** Dimensions up to which Jacobians are computed whole. */
+const EXACT_DIM = 16;
+const MAX_DIM = 1 << 20;
+
 const network = z.strictObject({
   kind: z.enum(["dense", "multilayer"]),
+  kernel: z.union([z.literal(1), z.literal(3)]).optional(),
+  stem: count.max(4096).optional(),
   depth: count.max(64),
   growth: count.max(4096),
   activation: z.enum(activationNames as [string, ...string[]]),
   coeff: z.number().positive().lt(1),
   lip: z.number().positive().lt(1),
   powerIterations: count,
+  spectralTolerance: z.number().nonnegative().optional(),
   learnConcatenationFrom: z.number().int().nonnegative(),
 });
 
 const bijection = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.enum(["residual", "inverse-residual", "monotone"]), network }),
-  z.strictObject({ kind: z.literal("actnorm") }),
+  z.strictObject({ kind: z.enum(["actnorm", "squeeze", "flatten", "factor-out"]) }),
 ]);
+
+/** Stochastic log-determinants; see `logdet/`. */
+const estimator = z.strictObject({
+  law: z.enum(["geometric", "poisson"]),
+  rate: z.number().positive(),
+  exactTerms: z.number().int().nonnegative(),
+  exactTermsInEvaluation: z.number().int().nonnegative(),
+  probe: z.enum(["rademacher", "normal"]),
+  probes: count.max(64),
+  /** The solvers' tolerance: the largest residual over the largest number of a sample, or 1. */
+  tolerance: z.number().positive(),
+});
 
 const declaration = z
   .strictObject({
-    dim: count.max(16),
+    dim: count.max(MAX_DIM),
+    /** Rows are images, [channel][y][x], of pixels with noise; the chain starts with their logit. */
+    image: z
+      .strictObject({
+        channels: count,
+        height: count,
+        width: count,
+        levels: count.min(2),
+        alpha: z.number().positive().lt(0.5),
+      })
+      .optional(),
+    /** Present: blocks solve by fixed points and estimate log-determinants; absent: all is exact. */
+    estimator: estimator.optional(),
     /** A fixed start of the chain: (x - mean) / deviation, in float64. */
     standardisation: z
       .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
@@ -33,6 +64,14 @@ const declaration = z
   .refine(({ dim, standardisation: s }) => !s || (s.mean.length === dim && s.deviation.length === dim), {
     path: ["standardisation"],
     message: "it needs one mean and one deviation a dimension",
+  })
+  .refine(({ dim, image }) => !image || image.channels * image.height * image.width === dim, {
+    path: ["image"],
+    message: "its channels, height and width must multiply to dim",
+  })
+  .refine(({ dim, estimator: e }) => e || dim <= EXACT_DIM, {
+    path: ["dim"],
+    message: `more than ${EXACT_DIM} dimensions need an estimator of log-determinants`,
   });
 
 export type FlowDeclaration = z.infer<typeof declaration>;

@@ -1,22 +1,34 @@
 /** A normalizing flow: a chain of bijections and a standard normal base; log p(x) = log N(F(x)) + log|det dF/dx|. */
 import { Actnorm } from "../bijections/actnorm.js";
 import type { Bijection } from "../bijections/bijection.js";
+import { ExactRegime } from "../bijections/exact-regime.js";
+import { Reshape } from "../bijections/fixed-map.js";
 import { InverseResidual } from "../bijections/inverse-residual.js";
-import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
+import { LipschitzBlock } from "../bijections/lipschitz-block.js";
 import { Monotone } from "../bijections/monotone.js";
 import { Residual } from "../bijections/residual.js";
-import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
+import { Squeeze } from "../bijections/squeeze.js";
+import { StochasticRegime } from "../bijections/stochastic-regime.js";
+import { type Engine, type Matrix, matrix, paddedLanes, rowsOf, type Tensor } from "../engine/engine.js";
 import { Parameters } from "../engine/parameters.js";
 import { Purpose, Random } from "../engine/random.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
-import { Network } from "../networks/network.js";
+import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
+import { Network, SETTLING_ROUNDS } from "../networks/network.js";
 import { Table } from "../table.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
-import type { FlowMaps } from "./flow-maps.js";
+import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, latents, type Samples } from "./samples.js";
+import { type Shape, shapeAfter, sizeOf } from "./shape.js";
+import { logit, type Start, standardise } from "./start.js";
 
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
+
+/** Images a pass: their activations then stay in the second-level cache. */
+const IMAGES_A_PASS = 16;
+/** Rounds of power iteration after training, at most. */
+const LAST_ROUNDS = 500;
 
 /** Where a pass through the chain has left its results. */
 interface Pass {
@@ -32,12 +44,18 @@ export class Flow implements FlowMaps {
   readonly bijections: readonly Bijection[];
   /** Samples that one pass can take. */
   readonly capacity: number;
+  /** shapes[i] is that of what goes into the i-th bijection, the last one that of what comes out in the end. */
+  readonly shapes: readonly Shape[];
+  readonly #start: Start | null;
+  readonly #probes: Probes | null;
   /** points[0] is the input of the chain, points[i + 1] the output of its i-th bijection. */
   readonly #points: Tensor[];
   readonly #bars: [Tensor, Tensor];
   readonly #logDet: Tensor;
   readonly #logDetBar: Tensor;
   readonly #staging: Float64Array;
+  /** log|det| of the start, of the samples that were written. */
+  readonly #startLogDet: Float64Array;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -53,33 +71,57 @@ export class Flow implements FlowMaps {
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
     const engine = options.engine ?? (await WasmEngine.create());
-    const capacity = options.capacity ?? engine.preferredBatch;
+    const capacity = options.capacity ?? (parsed.estimator ? IMAGES_A_PASS : engine.preferredBatch);
     check(
       Number.isInteger(capacity) && capacity > 0,
       "usage",
       `capacity must be a positive integer, not ${capacity}`,
     );
-    return new Flow(parsed, engine, options.seed ?? 0, capacity);
+    const flow = new Flow(parsed, engine, options.seed ?? 0, capacity);
+    for (const { block } of flow.blocks) if (block.network.grid) await block.iterate(SETTLING_ROUNDS);
+    flow.prepare();
+    return flow;
   }
 
   private constructor(declaration: FlowDeclaration, engine: Engine, seed: number, capacity: number) {
-    const { dim } = declaration;
+    const { dim, image, standardisation, estimator } = declaration;
     this.declaration = declaration;
     this.dim = dim;
     this.engine = engine;
     this.capacity = capacity;
     this.parameters = new Parameters();
-    // The blocks of a chain go backwards one after the other, so equal ones share the memory for it.
-    const shared = new Map<string, LipschitzBlock>();
+    this.#start = image ? logit(image) : standardisation ? standardise(standardisation) : null;
+    const count = declaration.bijections.filter((b) => "network" in b).length;
+    this.#probes = estimator ? new Probes(estimator, count) : null;
+    const shapes: Shape[] = [image ?? { channels: dim, height: 1, width: 1 }];
+    for (const { kind } of declaration.bijections) shapes.push(shapeAfter(kind, shapes[shapes.length - 1]));
+    this.shapes = shapes;
+    // The blocks of a chain go backwards one after the other, so they share the memory for it where they can.
+    const exact = new Map<string, ExactRegime>();
+    let stochastic: StochasticRegime | undefined;
+    let block = 0;
     this.bijections = declaration.bijections.map((b, i) => {
       const name = `bijections.${i}`;
-      if (b.kind === "actnorm") return new Actnorm(engine, this.parameters, name, dim);
+      const { channels, height, width } = shapes[i];
+      if (!("network" in b)) {
+        if (b.kind === "actnorm") return new Actnorm(engine, this.parameters, name, channels, height * width);
+        if (b.kind === "squeeze") return new Squeeze(engine, channels, shapes[i]);
+        return new Reshape(engine, b.kind);
+      }
       const random = new Random(seed, Purpose.initialisation, i);
-      const network = new Network(engine, this.parameters, name, dim, b.network, random);
+      const grid = height * width > 1 || b.network.kernel === 3 ? { height, width } : null;
+      const network = new Network(engine, this.parameters, name, channels, b.network, random, grid);
+      if (estimator && this.#probes) {
+        const { tolerance } = estimator;
+        const shared = { engine, capacity, probes: this.#probes, tolerance, sharing: stochastic };
+        const regime = new StochasticRegime(network, { ...shared, block: block++ });
+        stochastic ??= regime;
+        return new FORMULATIONS[b.kind](engine, regime);
+      }
       const key = JSON.stringify(b.network);
-      const block = new FORMULATIONS[b.kind](engine, network, capacity, shared.get(key));
-      if (!shared.has(key)) shared.set(key, block);
-      return block;
+      const regime = new ExactRegime(engine, network, capacity, exact.get(key));
+      if (!exact.has(key)) exact.set(key, regime);
+      return new FORMULATIONS[b.kind](engine, regime);
     });
     this.parameters.seal();
     const batch = paddedLanes(engine, capacity);
@@ -88,7 +130,7 @@ export class Flow implements FlowMaps {
     this.#logDet = engine.tensor(batch);
     this.#logDetBar = engine.tensor(batch);
     this.#staging = new Float64Array(dim * batch);
-    this.prepare();
+    this.#startLogDet = new Float64Array(capacity);
   }
 
   /** Sends all parameters to the engine; call it after changing any. */
@@ -98,33 +140,37 @@ export class Flow implements FlowMaps {
 
   /** The blocks that hold a network, with their places in the chain. */
   get blocks(): { index: number; block: LipschitzBlock }[] {
-    return this.bijections.flatMap((b, index) =>
-      b.lipschitzBound ? [{ index, block: b as LipschitzBlock }] : [],
+    return this.bijections.flatMap((block, index) =>
+      block instanceof LipschitzBlock ? [{ index, block }] : [],
     );
   }
 
   /** Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training. */
-  settle(): void {
-    for (const b of this.bijections) b.iterate?.(500);
+  async settle(): Promise<void> {
+    for (const b of this.bijections) await b.iterate?.(LAST_ROUNDS);
     this.prepare();
   }
 
   /** z = F(x) and log|det dF/dx| for each row of x; logDet in nats. */
-  async forward(x: Samples): Promise<{ z: Table; logDet: Float64Array }> {
-    const { out, logDet } = await this.#map(x, "forward", (count) => this.forwardPass(count));
+  async forward(x: Samples, options: MapOptions = {}): Promise<{ z: Table; logDet: Float64Array }> {
+    const { out, logDet } = await this.#map(x, "forward", options, (count, key) =>
+      this.#forwardPass(count, key, options.logDet ?? true),
+    );
     return { z: out, logDet };
   }
 
   /** x = F^-1(z) and log|det dF^-1/dz| for each row of z; logDet in nats. */
-  async inverse(z: Samples): Promise<{ x: Table; logDet: Float64Array }> {
-    const { out, logDet } = await this.#map(z, "inverse", (count) => this.#inversePass(count));
+  async inverse(z: Samples, options: MapOptions = {}): Promise<{ x: Table; logDet: Float64Array }> {
+    const { out, logDet } = await this.#map(z, "inverse", options, (count, key) =>
+      this.#inversePass(count, key, options.logDet ?? true),
+    );
     return { x: out, logDet };
   }
 
   /** log p(x) for each row of x, in nats, in the units of the original columns. */
-  async logProb(x: Samples): Promise<Float64Array> {
-    const { logDet } = await this.#map(x, "forward", async (count) => {
-      const pass = await this.forwardPass(count);
+  async logProb(x: Samples, options: MapOptions = {}): Promise<Float64Array> {
+    const { logDet } = await this.#map(x, "forward", options, async (count, key) => {
+      const pass = await this.#forwardPass(count, key, true);
       this.engine.gaussianLogDensity(pass.logDet, pass.out);
       return pass;
     });
@@ -133,16 +179,19 @@ export class Flow implements FlowMaps {
 
   /** `count` samples; the same seed gives the same samples. */
   async sample(count: number, options: { seed?: number } = {}): Promise<Table> {
-    return (await this.inverse(latents(count, this.dim, options.seed ?? 0))).x;
+    return (await this.inverse(latents(count, this.dim, options.seed ?? 0), { logDet: false })).x;
   }
 
   /** Runs a pass over all rows, `capacity` at a time, when the calls before it have ended. */
   #map(
     samples: Samples,
     direction: "forward" | "inverse",
-    pass: (count: number) => Promise<Pass>,
+    options: MapOptions,
+    pass: (count: number, key: PassKey) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
-    const run = this.#turn.then(() => this.#mapRows(checkedSamples(samples, this.dim), direction, pass));
+    const run = this.#turn.then(() =>
+      this.#mapRows(checkedSamples(samples, this.dim), direction, options, pass),
+    );
     this.#turn = run.catch(() => {});
     return run;
   }
@@ -150,59 +199,100 @@ export class Flow implements FlowMaps {
   async #mapRows(
     input: Table,
     direction: "forward" | "inverse",
-    pass: (count: number) => Promise<Pass>,
+    { seed = 0, first = 0, exact = false }: MapOptions,
+    pass: (count: number, key: PassKey) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const { dim, capacity } = this;
     const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
-    // The standardisation stands before the chain: at the start of a forward map, at the end of an inverse.
-    const { standardisation } = this.declaration;
-    const after = direction === "inverse" ? standardisation : undefined;
-    const logScale = standardisation?.deviation.reduce((sum, s) => sum + Math.log(s), 0) ?? 0;
+    // The start stands before the chain: it comes first in a forward map, last in an inverse.
+    const before = direction === "forward";
+    const end = before ? null : this.#start;
     for (let start = 0; start < input.rows; start += capacity) {
       const count = Math.min(capacity, input.rows - start);
-      this.write(input.slice(start, start + count).values, count, direction === "forward");
-      const { out, logDet } = await pass(count);
+      this.write(input.slice(start, start + count).values, count, before);
+      const { out, logDet } = await pass(count, {
+        seed,
+        step: 0,
+        first: first + start,
+        training: false,
+        exact,
+      });
       const staging = this.#staging.subarray(0, dim * out.lanes);
       await this.engine.read(out.tensor, staging, out.offset);
-      for (let j = 0; j < dim; j++) {
-        const mean = after?.mean[j] ?? 0;
-        const deviation = after?.deviation[j] ?? 1;
-        for (let i = 0; i < count; i++) {
-          result.out.values[(start + i) * dim + j] = staging[j * out.lanes + i] * deviation + mean;
+      const numbers = result.logDet.subarray(start, start + count);
+      await this.engine.read(logDet.tensor, numbers, logDet.offset);
+      for (let i = 0; i < count; i++) {
+        if (before) numbers[i] += this.#startLogDet[i];
+        for (let j = 0; j < dim; j++) {
+          const y = staging[j * out.lanes + i];
+          result.out.values[(start + i) * dim + j] = end ? end.inverse(y, j) : y;
+          if (end) numbers[i] -= end.logSlope(y, j);
         }
       }
-      await this.engine.read(logDet.tensor, result.logDet.subarray(start, start + count), logDet.offset);
     }
-    const shift = direction === "inverse" ? logScale : -logScale;
-    if (shift !== 0) for (let i = 0; i < input.rows; i++) result.logDet[i] += shift;
     return result;
   }
 
-  /** Puts `count` samples (row-major) at the start of the chain, standardised unless told otherwise. */
-  write(values: ArrayLike<number>, count: number, standardised = true): void {
+  /** Puts `count` samples (row-major) at the start of the chain, behind its fixed start unless told otherwise. */
+  write(values: ArrayLike<number>, count: number, throughStart = true): void {
     const lanes = paddedLanes(this.engine, count);
     const { dim } = this;
     const staging = this.#staging.subarray(0, dim * lanes);
-    const { standardisation } = this.declaration;
+    const start = throughStart ? this.#start : null;
     staging.fill(0);
+    this.#startLogDet.fill(0);
     for (let j = 0; j < dim; j++) {
-      const mean = standardised ? (standardisation?.mean[j] ?? 0) : 0;
-      const deviation = standardised ? (standardisation?.deviation[j] ?? 1) : 1;
-      for (let i = 0; i < count; i++) staging[j * lanes + i] = (values[i * dim + j] - mean) / deviation;
+      for (let i = 0; i < count; i++) {
+        const x = values[i * dim + j];
+        const y = start ? start.forward(x, j) : x;
+        staging[j * lanes + i] = y;
+        if (start) this.#startLogDet[i] += start.logSlope(y, j);
+      }
     }
     this.engine.write(this.#points[0], staging);
   }
 
-  /** The samples between the bijections i - 1 and i, for a pass of `count` samples. */
+  /** The samples between the bijections i - 1 and i, for a pass of `count` samples: one row a dimension. */
   point(i: number, count: number): Matrix {
     return matrix(this.#points[i], this.dim, paddedLanes(this.engine, count));
   }
 
+  /** The part of such a matrix that a bijection works on, one row a channel, and the part that has left the chain. */
+  #split(whole: Matrix, shape: Shape): { active: Matrix; done: Matrix | null } {
+    const size = sizeOf(shape);
+    const places = shape.height * shape.width;
+    const lanes = whole.lanes * places;
+    const active = { ...whole, rows: shape.channels, lanes, stride: lanes };
+    const done = size < whole.rows ? rowsOf(whole, size, whole.rows - size) : null;
+    return { active, done };
+  }
+
+  /** Calls `step` with what the i-th bijection works on; what has left the chain goes along. */
+  async #through(
+    i: number,
+    [out, outShape]: [Matrix, Shape],
+    [input, inputShape]: [Matrix, Shape],
+    step: (bijection: Bijection, out: Matrix, input: Matrix) => Promise<void>,
+  ): Promise<void> {
+    // What is factored out leaves after its step, and comes back before it.
+    const smaller = sizeOf(outShape) < sizeOf(inputShape) ? outShape : inputShape;
+    const cut = this.bijections[i].kind === "factor-out" ? smaller : null;
+    const to = this.#split(out, cut ?? outShape);
+    const from = this.#split(input, cut ?? inputShape);
+    await step(this.bijections[i], to.active, from.active);
+    if (to.done && from.done) this.engine.combine(to.done, 1, from.done);
+  }
+
   /** F(x) and the log-determinants of the samples that `write` put there; everything stays on the engine. */
-  async forwardPass(count: number): Promise<Pass> {
+  forwardPass(count: number, key = FRESH): Promise<Pass> {
+    return this.#forwardPass(count, key, true);
+  }
+
+  async #forwardPass(count: number, key: PassKey, withLogDet: boolean): Promise<Pass> {
+    this.#probes?.begin(key);
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
-    await this.#forward(count, this.bijections.length, logDet);
+    await this.#forward(count, this.bijections.length, withLogDet ? logDet : null);
     return { out: this.point(this.bijections.length, count), logDet };
   }
 
@@ -214,17 +304,25 @@ export class Flow implements FlowMaps {
 
   async #forward(count: number, length: number, logDet: Matrix | null): Promise<void> {
     for (let i = 0; i < length; i++) {
-      await this.bijections[i].forward(this.point(i + 1, count), this.point(i, count), logDet);
+      await this.#through(
+        i,
+        [this.point(i + 1, count), this.shapes[i + 1]],
+        [this.point(i, count), this.shapes[i]],
+        (bijection, out, input) => bijection.forward(out, input, logDet),
+      );
     }
   }
 
-  async #inversePass(count: number): Promise<Pass> {
+  async #inversePass(count: number, key: PassKey, withLogDet: boolean): Promise<Pass> {
+    this.#probes?.begin(key);
     const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
     this.engine.fill(logDet, 0);
     // The samples were written to the start of the chain: they go to and fro between two points.
     let [input, output] = [this.point(0, count), this.point(1, count)];
-    for (const bijection of [...this.bijections].reverse()) {
-      await bijection.inverse(output, input, logDet);
+    for (let i = this.bijections.length - 1; i >= 0; i--) {
+      await this.#through(i, [output, this.shapes[i]], [input, this.shapes[i + 1]], (bijection, out, from) =>
+        bijection.inverse(out, from, withLogDet ? logDet : null),
+      );
       [input, output] = [output, input];
     }
     return { out: input, logDet };
@@ -241,29 +339,35 @@ export class Flow implements FlowMaps {
     const logDet = matrix(this.#logDet, 1, lanes);
     engine.gaussianLogDensity(logDet, z);
     await engine.read(this.#logDet, logProb.subarray(0, count));
+    for (let i = 0; i < count; i++) logProb[i] += this.#startLogDet[i];
     const logDetBar = matrix(this.#logDetBar, 1, lanes);
     engine.fill(logDetBar, -weight);
     const zBar = matrix(this.#bars[0], this.dim, lanes);
     engine.combine(zBar, weight, z);
     if (lanes > count) this.#silencePadding(zBar, logDetBar, count);
-    this.#backward(count, logDetBar);
+    await this.#backward(count, logDetBar);
   }
 
   /**
    * The gradient of zBar^T F(x) for the `count` samples of the last `forwardValues`, left pending in the same way.
    * `zBar` has a row a dimension and a lane a sample, and zeros in the lanes that pad the pass.
    */
-  backwardValues(count: number, zBar: Float64Array): void {
+  async backwardValues(count: number, zBar: Float64Array): Promise<void> {
     this.engine.write(this.#bars[0], zBar);
-    this.#backward(count, null);
+    await this.#backward(count, null);
   }
 
   /** All bijections backwards, from the cotangents of z in the first of the two bars. */
-  #backward(count: number, logDetBar: Matrix | null): void {
+  async #backward(count: number, logDetBar: Matrix | null): Promise<void> {
     const lanes = paddedLanes(this.engine, count);
     let [outputBar, inputBar] = this.#bars.map((tensor) => matrix(tensor, this.dim, lanes));
-    for (const bijection of [...this.bijections].reverse()) {
-      bijection.backward(inputBar, outputBar, logDetBar);
+    for (let i = this.bijections.length - 1; i >= 0; i--) {
+      await this.#through(
+        i,
+        [inputBar, this.shapes[i]],
+        [outputBar, this.shapes[i + 1]],
+        (bijection, to, from) => bijection.backward(to, from, logDetBar),
+      );
       [outputBar, inputBar] = [inputBar, outputBar];
     }
   }

@@ -125,7 +125,7 @@ describe.each(all)("$kind, $activation", ({ kind, activation }) => {
         for (const p of parameters.list) {
           if (p.name.includes("weight")) p.values.set(p.values.map((w) => w + 0.3 * random.normal()));
         }
-        if (iterated) network.iterate(500);
+        if (iterated) await network.iterate(500);
         network.prepare();
         const bound = network.lipschitzBound();
         if (iterated) expect(bound).toBeLessThan(1);

@@ -3,16 +3,21 @@
  * layers a_l = act(W_l h_l + b_l) and a closing linear layer; h_l is a stretch of the rows of one matrix that
  * starts with the input x and to which each a_l is appended. Dense concatenation reads all rows up to a_l,
  * a multilayer perceptron only the last a_l. Nothing is ever copied to concatenate.
+ *
+ * On images the layers are 3 x 3 convolutions and the closing one is 1 x 1; a place of the grid is then what a sample
+ * is elsewhere. A *stem*, a linear layer without activation, takes many inputs to fewer features first.
  */
 import type { Activation } from "../activations/activation.js";
 import { activation } from "../activations/index.js";
 import {
   type Engine,
+  type Grid,
   lanesOf,
   type Matrix,
   matrix,
   paddedLanes,
   rowsOf,
+  TAPS,
   type Tensor,
 } from "../engine/engine.js";
 import type { Parameter, Parameters } from "../engine/parameters.js";
@@ -24,13 +29,18 @@ import {
   groupScales,
   groupScalesBackward,
 } from "./concatenation.js";
-import { bilinear, powerIteration, spectralNormBound } from "./spectral-norm.js";
+import { GridNorm } from "./grid-norm.js";
+import { MatrixNorm, type SpectralNorm } from "./spectral-norm.js";
 
-/** The declaration of a Lipschitz network from R^dim to R^dim. */
+/** The declaration of a Lipschitz network from R^dim to R^dim, or from `dim` channels to as many. */
 export interface NetworkDeclaration {
   /** `dense` concatenates every layer's output to its input; `multilayer` feeds it forward. */
   readonly kind: "dense" | "multilayer";
-  /** Number of layers before the closing linear one. */
+  /** Side of the layers' kernels: 3 for convolutions (default: 1, matrices). */
+  readonly kernel?: 1 | 3 | undefined;
+  /** Features of the stem (default: no stem). */
+  readonly stem?: number | undefined;
+  /** Number of layers before the closing linear one, without the stem. */
   readonly depth: number;
   /** Channels that a layer adds (dense) or has (multilayer), after its activation. */
   readonly growth: number;
@@ -39,8 +49,10 @@ export interface NetworkDeclaration {
   readonly coeff: number;
   /** Lipschitz constant of one concatenation (dense only). */
   readonly lip: number;
-  /** Power iterations at every training step. */
+  /** Power iterations at every training step, at most. */
   readonly powerIterations: number;
+  /** The relative change of a norm at which its power iteration ends (default 0: never before its time). */
+  readonly spectralTolerance?: number | undefined;
   /** The training step from which the concatenation is learned (dense only). */
   readonly learnConcatenationFrom: number;
 }
@@ -48,6 +60,10 @@ export interface NetworkDeclaration {
 interface Layer {
   readonly rows: number;
   readonly columns: number;
+  /** 9 for a convolution, whose weights are [row][tap][column], else 1. */
+  readonly taps: number;
+  /** Its place among the layers that are concatenated; the closing layer's is `depth`, the stem's null. */
+  readonly index: number | null;
   /** Input rows of the bank: first row and number (= columns). */
   readonly firstInput: number;
   /** The group of the bank that each input column belongs to: 0 for x, l for the l-th activation. */
@@ -58,8 +74,7 @@ interface Layer {
   readonly firstPre: number;
   readonly weight: Parameter;
   readonly bias: Parameter;
-  readonly left: Parameter;
-  readonly right: Parameter;
+  readonly norm: SpectralNorm;
   readonly beta: Parameter | null;
   readonly effective: Matrix;
   readonly effectiveBias: Matrix;
@@ -92,12 +107,13 @@ interface LayerViews {
   readonly input: Matrix;
   /** W h + b: the pre-activations, or the network's output for the closing layer. */
   readonly pre: Matrix;
-  /** act(W h + b); the closing layer has none. */
+  /** act(W h + b), for the stem W h + b; the closing layer has none. */
   readonly out: Matrix | null;
 }
 
 /** The matrices of a workspace at one number of samples and tangents. */
 export interface Views {
+  /** Lanes of a segment: samples, times the places of a grid. */
   readonly batch: number;
   /** The jets of all features and of all pre-activations. */
   readonly bank: Matrix;
@@ -118,6 +134,15 @@ export interface Views {
   readonly preBar2: Matrix;
 }
 
+/** Rounds of power iteration before the first step. */
+export const SETTLING_ROUNDS = 200;
+
+/**
+ * Numbers between the rows of images. Rows of 2^n bytes all fall on the same few places of a cache; a few numbers
+ * more spread them, which makes convolutions up to twice as fast.
+ */
+const ROW_GAP = 16;
+
 /** How much smaller the closing layer's weights start than the others'. */
 const CLOSING_SCALE = 0.3;
 
@@ -125,6 +150,8 @@ export class Network {
   readonly dim: number;
   readonly declaration: NetworkDeclaration;
   readonly activation: Activation;
+  /** The pixels of an image; null for vectors. */
+  readonly grid: Grid | null;
   readonly #engine: Engine;
   readonly #layers: Layer[] = [];
   readonly #kappa: Parameter | null;
@@ -139,6 +166,7 @@ export class Network {
   /**
    * Weights and biases start uniform on +-1/sqrt(fan-in), but the closing layer with small weights and no bias:
    * G starts near 0, every block near the identity, which trains faster than a random map to begin with.
+   * The spectral norms of matrices are settled at once; those of convolutions wait for `iterate`.
    */
   constructor(
     engine: Engine,
@@ -147,12 +175,14 @@ export class Network {
     dim: number,
     declaration: NetworkDeclaration,
     random: Random,
+    grid: Grid | null = null,
   ) {
     this.#engine = engine;
     this.dim = dim;
+    this.grid = grid;
     this.declaration = declaration;
     this.activation = activation(declaration.activation);
-    const { depth, growth, kind } = declaration;
+    const { depth, growth, kind, stem, kernel } = declaration;
     const { outputs, learned } = this.activation;
     if (growth % outputs !== 0) {
       throw new FlowError(
@@ -160,13 +190,38 @@ export class Network {
         `${name}: growth ${growth} must be even: ${declaration.activation} has two outputs`,
       );
     }
-    const plans = Array.from({ length: depth + 1 }, (_, l) => {
-      const closing = l === depth;
-      const firstInput = kind === "dense" || l === 0 ? 0 : dim + (l - 1) * growth;
-      const end = dim + l * growth;
-      return { rows: closing ? dim : growth / outputs, columns: end - firstInput, firstInput, end, closing };
+    if (kernel === 3 && !grid) throw new FlowError("usage", `${name}: convolutions need images`);
+    // The bank: the input, the stem's features, and each layer's.
+    const start = stem ? dim : 0;
+    const features = stem ?? dim;
+    const plans = Array.from({ length: depth + 1 }, (_, index) => {
+      const closing = index === depth;
+      const firstInput = kind === "dense" || index === 0 ? start : start + features + (index - 1) * growth;
+      const end = start + features + index * growth;
+      const taps = kernel === 3 && !closing ? TAPS : 1;
+      const rows = closing ? dim : growth / outputs;
+      return {
+        rows,
+        columns: end - firstInput,
+        taps,
+        firstInput,
+        end,
+        closing,
+        index: index as number | null,
+      };
     });
-    const size = plans.reduce((sum, { rows, columns }) => sum + rows * columns + rows + 1, 0);
+    if (stem) {
+      plans.unshift({
+        rows: stem,
+        columns: dim,
+        taps: 1,
+        firstInput: 0,
+        end: dim,
+        closing: false,
+        index: null,
+      });
+    }
+    const size = plans.reduce((sum, { rows, columns, taps }) => sum + rows * taps * columns + rows + 1, 0);
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
     this.#flat = new Float64Array(size);
@@ -174,43 +229,48 @@ export class Network {
     this.#columnFactors = new Float64Array(widest);
     this.#columnBars = new Float64Array(widest);
     let offset = 0;
-    plans.forEach(({ rows, columns, firstInput, end, closing }, l) => {
+    let firstPre = 0;
+    plans.forEach(({ rows, columns, taps, firstInput, end, closing, index }, l) => {
+      const fanIn = taps * columns;
       const uniform = (n: number, scale: number) =>
-        Float64Array.from({ length: n }, () => (scale / Math.sqrt(columns)) * (2 * random.uniform() - 1));
+        Float64Array.from({ length: n }, () => (scale / Math.sqrt(fanIn)) * (2 * random.uniform() - 1));
       const weight = parameters.learned(
         `${name}.weight.${l}`,
-        [rows, columns],
-        uniform(rows * columns, closing ? CLOSING_SCALE : 1),
+        taps === 1 ? [rows, columns] : [rows, taps, columns],
+        uniform(rows * fanIn, closing ? CLOSING_SCALE : 1),
       );
       const bias = parameters.learned(`${name}.bias.${l}`, [rows], uniform(rows, closing ? 0 : 1));
-      const unit = (n: number) => Float64Array.from({ length: n }, () => random.normal());
-      const left = parameters.state(`${name}.left.${l}`, [rows], unit(rows));
-      const right = parameters.state(`${name}.right.${l}`, [columns], new Float64Array(columns));
+      const norm =
+        taps === 1 || !grid
+          ? new MatrixNorm(parameters, name, l, weight, random)
+          : new GridNorm(engine, parameters, name, l, weight, grid, random);
       const beta =
-        learned && !closing
+        learned && !closing && index !== null
           ? parameters.learned(`${name}.${learned.name}.${l}`, [1], Float64Array.of(learned.initial))
           : null;
+      const numbers = rows * fanIn;
       const place = (tensor: Tensor) => ({
-        matrix: matrix(tensor, rows, columns, offset),
-        column: matrix(tensor, rows, 1, offset + rows * columns),
-        scalar: matrix(tensor, 1, 1, offset + rows * columns + rows),
+        matrix: matrix(tensor, rows, fanIn, offset),
+        column: matrix(tensor, rows, 1, offset + numbers),
+        scalar: matrix(tensor, 1, 1, offset + numbers + rows),
       });
       const value = place(this.#weights);
       const bar = place(this.#gradients);
       this.#layers.push({
         rows,
         columns,
+        taps,
+        index,
         firstInput,
         groups: Uint16Array.from({ length: columns }, (_, c) => {
-          const row = firstInput + c;
-          return row < dim ? 0 : 1 + Math.floor((row - dim) / growth);
+          const row = firstInput + c - start;
+          return index === null || row < features ? 0 : 1 + Math.floor((row - features) / growth);
         }),
         firstOutput: closing ? null : end,
-        firstPre: l * (growth / outputs),
+        firstPre,
         weight,
         bias,
-        left,
-        right,
+        norm,
         beta,
         effective: value.matrix,
         effectiveBias: value.column,
@@ -221,37 +281,42 @@ export class Network {
         sigma: 0,
         factor: 1,
       });
-      offset += rows * columns + rows + 1;
+      offset += numbers + rows + 1;
+      if (!closing) firstPre += rows;
     });
     this.#kappa =
       kind === "dense" && depth > 0
         ? parameters.learned(`${name}.concatenation`, [depth, 2], new Float64Array(2 * depth).fill(1))
         : null;
     if (this.#kappa) this.#kappa.learnFrom = declaration.learnConcatenationFrom;
-    this.#bankRows = dim + depth * growth;
-    this.#preRows = depth * (growth / outputs);
-    this.iterate(200);
+    this.#bankRows = start + features + depth * growth;
+    this.#preRows = firstPre;
+    for (const { norm } of this.#layers)
+      if (norm instanceof MatrixNorm) void norm.iterate(SETTLING_ROUNDS, 0);
   }
 
-  /** `iterations` rounds of power iteration on every weight. */
-  iterate(iterations: number): void {
-    for (const { weight, rows, columns, left, right } of this.#layers) {
-      powerIteration(weight.values, rows, columns, left.values, right.values, iterations);
+  /** At most `rounds` rounds of power iteration on every weight; at once where all are matrices. */
+  async iterate(rounds: number): Promise<void> {
+    const tolerance = this.declaration.spectralTolerance ?? 0;
+    for (const { norm } of this.#layers) {
+      const pending = norm.iterate(rounds, tolerance);
+      if (pending) await pending;
     }
   }
 
   #etas(): [number, number][] {
     const kappa = this.#kappa;
     if (!kappa) return [];
-    return this.#layers
-      .slice(0, -1)
-      .map((_, l) => concatenationFactors(kappa.values.subarray(2 * l, 2 * l + 2), this.declaration.lip));
+    return Array.from({ length: this.declaration.depth }, (_, l) =>
+      concatenationFactors(kappa.values.subarray(2 * l, 2 * l + 2), this.declaration.lip),
+    );
   }
 
   /** The concatenation's factor for every input column of a layer; valid until the next call. */
-  #columnScales({ columns, groups }: Layer, scales: readonly number[] | undefined): Float64Array {
+  #columnScales({ columns, groups, index }: Layer, scales: readonly number[][]): Float64Array {
     const out = this.#columnFactors;
-    for (let c = 0; c < columns; c++) out[c] = this.#kappa && scales ? scales[groups[c]] : 1;
+    const own = this.#kappa && index !== null ? scales[index] : null;
+    for (let c = 0; c < columns; c++) out[c] = own ? own[groups[c]] : 1;
     return out;
   }
 
@@ -260,19 +325,19 @@ export class Network {
     const scales = groupScales(this.#etas());
     const flat = this.#flat;
     const { coeff } = this.declaration;
-    this.#layers.forEach((layer, l) => {
-      const { rows, columns, weight, bias, offset } = layer;
-      layer.sigma = bilinear(weight.values, layer.left.values, layer.right.values);
+    for (const layer of this.#layers) {
+      const { rows, taps, columns, weight, bias, offset } = layer;
+      layer.sigma = layer.norm.sigma();
       // Vectors that are out of date can even make sigma negative: no limit binds then.
       layer.factor = layer.sigma > coeff ? coeff / layer.sigma : 1;
       const { factor } = layer;
       const { values } = weight;
-      const columnScales = this.#columnScales(layer, scales[l]);
-      for (let r = 0, i = 0; r < rows; r++) {
+      const columnScales = this.#columnScales(layer, scales);
+      for (let r = 0, i = 0; r < rows * taps; r++) {
         for (let c = 0; c < columns; c++, i++) flat[offset + i] = factor * columnScales[c] * values[i];
       }
-      flat.set(bias.values, offset + rows * columns);
-    });
+      flat.set(bias.values, offset + values.length);
+    }
     this.#engine.write(this.#weights, flat);
     this.#engine.fill(matrix(this.#gradients, 1, flat.length), 0);
   }
@@ -284,12 +349,12 @@ export class Network {
     const etas = this.#etas();
     const scales = groupScales(etas);
     const scalesBar = scales.map((s) => s.map(() => 0));
-    this.#layers.forEach((layer, l) => {
-      const { rows, columns, weight, bias, offset, factor, sigma } = layer;
+    for (const layer of this.#layers) {
+      const { rows, taps, columns, index, weight, bias, offset, factor, sigma } = layer;
       const { values, gradient } = weight;
-      const columnScales = this.#columnScales(layer, scales[l]);
+      const columnScales = this.#columnScales(layer, scales);
       const columnBars = this.#columnBars.fill(0);
-      for (let r = 0, i = 0; r < rows; r++) {
+      for (let r = 0, i = 0; r < rows * taps; r++) {
         for (let c = 0; c < columns; c++, i++) {
           const bar = flat[offset + i];
           columnBars[c] += bar * values[i];
@@ -299,23 +364,17 @@ export class Network {
       let along = 0; // <dLoss/d(W factor), W>
       for (let c = 0; c < columns; c++) {
         along += columnScales[c] * columnBars[c];
-        if (this.#kappa) scalesBar[l][layer.groups[c]] += factor * columnBars[c];
+        if (this.#kappa && index !== null) scalesBar[index][layer.groups[c]] += factor * columnBars[c];
       }
-      if (factor < 1) {
-        // d(coeff / sigma) = -(factor / sigma) dsigma, dsigma = u^T dW v.
-        const sigmaBar = (-factor / sigma) * along;
-        const [left, right] = [layer.left.values, layer.right.values];
-        for (let r = 0, i = 0; r < rows; r++) {
-          const rowBar = sigmaBar * left[r];
-          for (let c = 0; c < columns; c++, i++) gradient[i] += rowBar * right[c];
-        }
-      }
-      for (let r = 0; r < rows; r++) bias.gradient[r] += flat[offset + rows * columns + r];
+      // d(coeff / sigma) = -(factor / sigma) dsigma.
+      if (factor < 1) layer.norm.addGradient((-factor / sigma) * along);
+      const end = offset + values.length;
+      for (let r = 0; r < rows; r++) bias.gradient[r] += flat[end + r];
       if (layer.beta) {
         const slope = this.activation.learned?.linkDerivative(layer.beta.values[0]) ?? 0;
-        layer.beta.gradient[0] += slope * flat[offset + rows * columns + rows];
+        layer.beta.gradient[0] += slope * flat[end + rows];
       }
-    });
+    }
     const kappa = this.#kappa;
     if (kappa) {
       groupScalesBackward(etas, scales, scalesBar).forEach((etaBar, l) => {
@@ -336,9 +395,9 @@ export class Network {
    * use: `sharing` is the workspace of another network of the same declaration, at the same capacity.
    */
   workspace(capacity: number, tangents: number, sharing?: Workspace): Workspace {
-    const batch = paddedLanes(this.#engine, capacity);
+    const batch = paddedLanes(this.#engine, capacity) * this.places;
     const lanes = batch * (1 + tangents);
-    const tensor = (rows: number, width: number) => this.#engine.tensor(rows * width);
+    const tensor = (rows: number, width: number) => this.#engine.tensor(rows * this.#stride(width));
     return {
       bank: tensor(this.#bankRows, lanes),
       pre: tensor(this.#preRows, lanes),
@@ -351,22 +410,37 @@ export class Network {
     };
   }
 
-  views(workspace: Workspace, batch: number, tangents: number): Views {
-    const lanes = batch * (1 + tangents);
-    const bankBar = matrix(workspace.bankBar, this.#bankRows, lanes);
-    const preBar = matrix(workspace.preBar, this.#preRows, lanes);
-    const preBar2 = matrix(workspace.preBar2, this.#preRows, batch);
-    const outputBar2 = matrix(workspace.outputBar2, this.dim, batch);
-    const output = matrix(workspace.output, this.dim, lanes);
-    const outputBar = matrix(workspace.outputBar, this.dim, lanes);
-    const bank = matrix(workspace.bank, this.#bankRows, lanes);
-    const pre = matrix(workspace.pre, this.#preRows, lanes);
+  /** Lanes that a sample takes. */
+  get places(): number {
+    return this.grid ? this.grid.height * this.grid.width : 1;
+  }
+
+  /** Numbers from one row to the next. */
+  #stride(lanes: number): number {
+    return this.grid ? lanes + ROW_GAP : lanes;
+  }
+
+  /** The matrices for so many samples: those of the capacity, or fewer. */
+  views(workspace: Workspace, samples: number, tangents: number): Views {
+    const batch = samples * this.places;
+    const jet = batch * (1 + tangents);
+    const whole = (tensor: Tensor, rows: number, lanes: number): Matrix => {
+      return { tensor, offset: 0, rows, lanes, stride: this.#stride(lanes) };
+    };
+    const bankBar = whole(workspace.bankBar, this.#bankRows, jet);
+    const preBar = whole(workspace.preBar, this.#preRows, jet);
+    const preBar2 = whole(workspace.preBar2, this.#preRows, batch);
+    const outputBar2 = whole(workspace.outputBar2, this.dim, batch);
+    const output = whole(workspace.output, this.dim, jet);
+    const outputBar = whole(workspace.outputBar, this.dim, jet);
+    const bank = whole(workspace.bank, this.#bankRows, jet);
+    const pre = whole(workspace.pre, this.#preRows, jet);
     const layers = (features: Matrix, hidden: Matrix, closing: Matrix): LayerViews[] =>
       this.#layers.map((layer) => ({
         layer,
         input: rowsOf(features, layer.firstInput, layer.columns),
         pre: layer.firstOutput === null ? closing : rowsOf(hidden, layer.firstPre, layer.rows),
-        out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.declaration.growth),
+        out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.#outputs(layer)),
       }));
     const values = (m: Matrix) => lanesOf(m, 0, batch);
     return {
@@ -387,16 +461,30 @@ export class Network {
     };
   }
 
+  /** Rows of the bank that a layer fills. */
+  #outputs({ index, rows }: Layer): number {
+    return index === null ? rows : this.declaration.growth;
+  }
+
   #parameterOf(layer: Layer): number {
     return layer.beta && this.activation.learned ? this.activation.learned.link(layer.beta.values[0]) : 0;
   }
 
   /** views.output = jet of G at the jet in views.input. */
   evaluate(views: Views): void {
+    const { batch } = views;
     for (const { layer, input, pre, out } of views.forward) {
-      this.#engine.linear(pre, layer.effective, input, layer.effectiveBias, views.batch);
-      if (out) this.#engine.pointwise(this.activation, out, pre, views.batch, this.#parameterOf(layer));
+      const { effective, effectiveBias, taps } = layer;
+      if (taps === 1) this.#engine.linear(pre, effective, input, effectiveBias, batch);
+      else this.#engine.convolution(pre, effective, input, effectiveBias, this.#images(), batch);
+      if (!out) continue;
+      if (layer.index === null) this.#engine.combine(out, 1, pre);
+      else this.#engine.pointwise(this.activation, out, pre, batch, this.#parameterOf(layer));
     }
+  }
+
+  #images(): Grid {
+    return this.grid as Grid;
   }
 
   /**
@@ -424,15 +512,21 @@ export class Network {
    * value lanes of views.inputBar, and adds the weights' gradients.
    */
   backwardValuesOnly(views: Views, valueBar: Matrix): void {
+    this.transposedProduct(views, valueBar);
+    this.#accumulate(views, views.backwardValues);
+  }
+
+  /** J^T valueBar into the value lanes of views.inputBar, at the point of the last `evaluate`; no gradients. */
+  transposedProduct(views: Views, valueBar: Matrix): void {
     this.#engine.combine(views.outputBar2, 1, valueBar);
     this.#sweep(views, views.backwardValues);
-    this.#accumulate(views, views.backwardValues);
   }
 
   #sweep(views: Views, pass: readonly LayerViews[]): void {
     const { forward, batch } = views;
     pass.forEach(({ layer, input, pre, out }, i) => {
-      if (out) {
+      if (out && layer.index === null) this.#engine.combine(pre, 1, out);
+      else if (out) {
         this.#engine.pointwiseBackward(
           this.activation,
           pre,
@@ -443,9 +537,12 @@ export class Network {
           layer.parameterBar,
         );
       }
-      // Rows of the bank that a later layer has reached already are added to; the closing layer comes first.
-      const fresh = !out || this.declaration.kind === "multilayer";
-      this.#engine.linearTransposed(input, layer.effective, pre, !fresh);
+      // Rows of the bank that a later layer has reached already are added to; the closing layer comes first, and
+      // the rows of a stem's input are its own.
+      const fresh = !out || layer.index === null || this.declaration.kind === "multilayer";
+      const { effective, taps } = layer;
+      if (taps === 1) this.#engine.linearTransposed(input, effective, pre, !fresh);
+      else this.#engine.convolutionTransposed(input, effective, pre, !fresh, this.#images(), batch);
     });
   }
 
@@ -457,7 +554,9 @@ export class Network {
   #accumulate(views: Views, pass: readonly LayerViews[]): void {
     const { forward } = views;
     pass.forEach(({ layer, pre }, i) => {
-      this.#engine.outer(layer.effectiveBar, pre, forward[forward.length - 1 - i].input);
+      const { input } = forward[forward.length - 1 - i];
+      if (layer.taps === 1) this.#engine.outer(layer.effectiveBar, pre, input);
+      else this.#engine.convolutionOuter(layer.effectiveBar, pre, input, this.#images(), views.batch);
       this.#engine.rowSums(layer.biasBar, lanesOf(pre, 0, views.batch), null);
     });
   }
@@ -470,12 +569,12 @@ export class Network {
     const etas = this.#etas();
     const slack = 1 + 4 * this.#engine.epsilon;
     let bound = 1;
-    this.#layers.forEach((layer, l) => {
-      const { weight, rows, columns } = layer;
-      const norm = spectralNormBound(weight.values, rows, columns) * layer.factor * slack;
-      const slope = layer.firstOutput === null ? norm : norm * this.activation.lipschitz;
-      bound *= this.#kappa && l < etas.length ? Math.hypot(etas[l][0], etas[l][1] * slope) : slope;
-    });
+    for (const { norm, factor, index, firstOutput } of this.#layers) {
+      const own = norm.bound() * factor * slack;
+      const eta = index === null ? undefined : etas[index];
+      const slope = firstOutput === null || index === null ? own : own * this.activation.lipschitz;
+      bound *= eta ? Math.hypot(eta[0], eta[1] * slope) : slope;
+    }
     return bound;
   }
 }

@@ -4,6 +4,77 @@
  * dsigma/dW = u v^T.
  */
 
+import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Random } from "../engine/random.js";
+
+/** The spectral norm of one weight: power iteration from below, and a certificate from above. */
+export interface SpectralNorm {
+  /**
+   * At most `rounds` rounds of power iteration, fewer where sigma changes by less than the share `tolerance` in one.
+   * A promise where the engine is asked; otherwise it has happened on return.
+   */
+  iterate(rounds: number, tolerance: number): Promise<void> | undefined;
+  /** sigma = u^T W v, for the weight as it is now and the vectors as they were left. */
+  sigma(): number;
+  /** Adds sigmaBar dsigma/dW to the weight's gradient. */
+  addGradient(sigmaBar: number): void;
+  /** A certified upper bound on the norm of the weight. */
+  bound(): number;
+}
+
+/** That of a matrix. */
+export class MatrixNorm implements SpectralNorm {
+  readonly #weight: Parameter;
+  readonly #left: Parameter;
+  readonly #right: Parameter;
+
+  constructor(parameters: Parameters, name: string, layer: number, weight: Parameter, random: Random) {
+    const [rows, columns] = weight.shape;
+    this.#weight = weight;
+    this.#left = parameters.state(
+      `${name}.left.${layer}`,
+      [rows],
+      Float64Array.from({ length: rows }, () => random.normal()),
+    );
+    this.#right = parameters.state(`${name}.right.${layer}`, [columns], new Float64Array(columns));
+  }
+
+  iterate(rounds: number, tolerance: number): undefined {
+    const [rows, columns] = this.#weight.shape;
+    const round = (count: number) =>
+      powerIteration(this.#weight.values, rows, columns, this.#left.values, this.#right.values, count);
+    if (tolerance === 0) {
+      round(rounds);
+      return;
+    }
+    for (let n = 0, before = Number.NaN; n < rounds; n++) {
+      round(1);
+      const sigma = this.sigma();
+      if (Math.abs(sigma - before) <= tolerance * sigma) return;
+      before = sigma;
+    }
+  }
+
+  sigma(): number {
+    return bilinear(this.#weight.values, this.#left.values, this.#right.values);
+  }
+
+  /** dsigma/dW = u v^T. */
+  addGradient(sigmaBar: number): void {
+    const { gradient } = this.#weight;
+    const [left, right] = [this.#left.values, this.#right.values];
+    for (let r = 0, i = 0; r < left.length; r++) {
+      const rowBar = sigmaBar * left[r];
+      for (let c = 0; c < right.length; c++, i++) gradient[i] += rowBar * right[c];
+    }
+  }
+
+  bound(): number {
+    const [rows, columns] = this.#weight.shape;
+    return spectralNormBound(this.#weight.values, rows, columns);
+  }
+}
+
 /**
  * `iterations` rounds of v = W^T u / |.|, u = W v / |.|, then sigma = u^T W v, for a row-major
  * rows x columns matrix. u and v are changed in place. sigma never exceeds the true norm.
@@ -43,11 +114,13 @@ export function bilinear(weight: Float64Array, u: Float64Array, v: Float64Array)
   return sum;
 }
 
-function normalise(x: Float64Array): void {
+/** Scales a vector to length 1, or leaves it 0. Returns its length before. */
+export function normalise(x: Float64Array): number {
   let squares = 0;
   for (let i = 0; i < x.length; i++) squares += x[i] * x[i];
   const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
   for (let i = 0; i < x.length; i++) x[i] *= scale;
+  return Math.sqrt(squares);
 }
 
 /**

@@ -32,7 +32,7 @@ const trainedBefore = async () => {
   parameters.values.forEach((value, i) => {
     parameters.values[i] = value + 0.02 * Math.sin(i);
   });
-  flow.settle();
+  await flow.settle();
   return flow;
 };
 

@@ -103,7 +103,7 @@ it("returns to the best point and takes the fixed point's step there when a resi
       const size = (k: number) => Math.abs(residuals[k][s][0]);
       if (size(n) < size(best)) best = n;
       else {
-        expect(trace[n + 1][s][0]).toBe(trace[best][s][0] - residuals[best][s][0]);
+        expectClose(trace[n + 1][s], [trace[best][s][0] - residuals[best][s][0]], 1e-15);
         expect(size(n + 1)).toBeLessThan(size(best));
         returns++;
       }

@@ -5,12 +5,13 @@
  *
  *   gamma = argmin |r - sum_j gamma_j dr_j|^2 + ridge,   w <- w - r - sum_j gamma_j (dw_j - dr_j),
  *
- * which is the fixed-point step where nothing is known, and the secant method in one dimension.
+ * which is the fixed-point step where nothing is known, and the secant method in one dimension. As sums of the plain
+ * steps u = w - r of all points, the newest has the weight 1 - sum of gamma, the others gamma_j.
  *
  * Safeguard: a point whose residual (Euclidean norm) is not below that of the best point so far is taken back, the
  * memory forgotten, and the plain fixed-point step taken from the best point, which lowers the residual by the
- * factor Lip(G) < 1 for certain. Each lane mixes for itself; its few products and its system of at most `memory`
- * equations are computed on the host, in float64.
+ * factor Lip(G) < 1 for certain. Each sample mixes for itself; its system of at most `memory` equations is solved on
+ * the host, in float64.
  */
 import type { Engine } from "../engine/engine.js";
 import { LaneSolver, type LaneSolverOptions } from "./lane-solver.js";
@@ -26,117 +27,68 @@ const RIDGE = 1e-8;
 
 export class Anderson extends LaneSolver {
   readonly #memory: number;
-  /** The last points that were accepted and their residuals: a ring of memory + 1 slots a lane. */
-  readonly #points: Float64Array[];
-  readonly #residuals: Float64Array[];
-  readonly #newest: Uint8Array;
-  readonly #known: Uint8Array;
-  /** Of the lane at hand: dr_1, dr_2, ... one after the other, the normal equations, and gamma. */
-  readonly #differences: Float64Array;
-  readonly #gram: Float64Array;
+  /** Of the sample at hand: the slots of the points before the newest, the normal equations, and gamma. */
+  readonly #before: Uint8Array;
+  readonly #system: Float64Array;
   readonly #scale: Float64Array;
   readonly #gamma: Float64Array;
+  readonly #ridge: number;
 
-  constructor(engine: Engine, rows: number, capacity: number, options: AndersonOptions = {}) {
-    super(engine, rows, capacity, options);
-    // Among more differences than rows some add nothing; the newest say most about G near the solution.
-    this.#memory = Math.min(options.memory ?? MEMORY, rows);
-    const ring = () => Array.from({ length: this.#memory + 1 }, () => new Float64Array(rows * capacity));
-    this.#points = ring();
-    this.#residuals = ring();
-    this.#newest = new Uint8Array(capacity);
-    this.#known = new Uint8Array(capacity);
-    this.#differences = new Float64Array(this.#memory * rows);
-    this.#gram = new Float64Array(this.#memory * this.#memory);
-    this.#scale = new Float64Array(this.#memory);
-    this.#gamma = new Float64Array(this.#memory);
+  constructor(engine: Engine, dim: number, capacity: number, options: AndersonOptions = {}) {
+    // Among more differences than dimensions some add nothing; the newest say most about G near the solution.
+    const memory = Math.min(options.memory ?? MEMORY, dim);
+    super(engine, dim, capacity, memory, options);
+    this.#memory = memory;
+    this.#before = new Uint8Array(memory);
+    this.#system = new Float64Array(memory * memory);
+    this.#scale = new Float64Array(memory);
+    this.#gamma = new Float64Array(memory);
+    // Products of float32 vectors are not known better than this.
+    this.#ridge = Math.max(RIDGE, engine.epsilon);
   }
 
-  protected override begin(): void {
-    this.#known.fill(0);
-  }
-
-  protected next(lane: number, failures: number): void {
-    if (failures === 0) {
-      this.#remember(lane, this.point, this.residual);
-      this.#mix(lane);
-    } else if (failures === 1) {
-      this.#known[lane] = 0;
-      this.#remember(lane, this.best, this.bestResidual);
-      this.plainStep(lane, this.best, this.bestResidual);
-    } else {
-      this.plainStep(lane, this.point, this.residual);
+  protected mix(sample: number, newest: number): void {
+    const { samples, size, weights, known } = this;
+    const gamma = this.#gamma;
+    let count = 0;
+    for (let back = 1; back < size && count < this.#memory; back++) {
+      const slot = (newest - back + size) % size;
+      if (known[slot * samples + sample]) this.#before[count++] = slot;
     }
-  }
-
-  #remember(lane: number, point: Float64Array, residual: Float64Array): void {
-    const slot = (this.#newest[lane] + 1) % this.#points.length;
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) {
-      this.#points[slot][i] = point[i];
-      this.#residuals[slot][i] = residual[i];
-    }
-    this.#newest[lane] = slot;
-    this.#known[lane] = Math.min(this.#known[lane] + 1, this.#points.length);
-  }
-
-  /** The slot of the j-th point before the newest. */
-  #slot(lane: number, j: number): number {
-    return (this.#newest[lane] - j + this.#points.length) % this.#points.length;
-  }
-
-  #mix(lane: number): void {
-    const { rows, lanes, point } = this;
-    const count = this.#known[lane] - 1;
-    this.#setDifferences(lane, count);
-    this.#setWeights(lane, count);
-    this.plainStep(lane, point, this.residual);
-    const newest = this.#points[this.#newest[lane]];
+    this.#setGamma(sample, newest, count);
+    let rest = 1;
     for (let j = 0; j < count; j++) {
-      const before = this.#points[this.#slot(lane, j + 1)];
-      for (let r = 0, i = lane; r < rows; r++, i += lanes) {
-        point[i] -= this.#gamma[j] * (newest[i] - before[i] - this.#differences[j * rows + r]);
-      }
+      weights[this.#before[j] * samples + sample] = gamma[j];
+      rest -= gamma[j];
     }
-  }
-
-  #setDifferences(lane: number, count: number): void {
-    const { rows, lanes, residual } = this;
-    for (let j = 0; j < count; j++) {
-      const before = this.#residuals[this.#slot(lane, j + 1)];
-      for (let r = 0, i = lane; r < rows; r++, i += lanes) {
-        this.#differences[j * rows + r] = residual[i] - before[i];
-      }
-    }
+    weights[newest * samples + sample] = rest;
   }
 
   /** gamma, from the normal equations of the differences scaled to length 1. */
-  #setWeights(lane: number, count: number): void {
-    const { rows, lanes, residual } = this;
-    const gram = this.#gram;
+  #setGamma(sample: number, newest: number, count: number): void {
+    const { samples, size, gram } = this;
+    const product = (i: number, j: number) => gram[(i * size + j) * samples + sample];
+    const system = this.#system;
     const gamma = this.#gamma;
+    const before = this.#before;
+    const square = product(newest, newest);
     for (let i = 0; i < count; i++) {
-      for (let j = 0; j <= i; j++) gram[i * count + j] = this.#product(i, j);
-      gamma[i] = 0;
-      for (let r = 0, l = lane; r < rows; r++, l += lanes) {
-        gamma[i] += this.#differences[i * rows + r] * residual[l];
+      const a = square - product(newest, before[i]); // <r, dr_i>
+      for (let j = 0; j <= i; j++) {
+        const b = product(newest, before[j]);
+        system[i * count + j] = a - b + product(before[i], before[j]); // <dr_i, dr_j>
       }
+      gamma[i] = a;
     }
     // Accepted residuals fall, so that no difference is zero.
-    for (let i = 0; i < count; i++) this.#scale[i] = 1 / Math.sqrt(gram[i * count + i]);
+    for (let i = 0; i < count; i++) this.#scale[i] = 1 / Math.sqrt(system[i * count + i]);
     for (let i = 0; i < count; i++) {
-      for (let j = 0; j < i; j++) gram[i * count + j] *= this.#scale[i] * this.#scale[j];
-      gram[i * count + i] = 1 + RIDGE;
+      for (let j = 0; j < i; j++) system[i * count + j] *= this.#scale[i] * this.#scale[j];
+      system[i * count + i] = 1 + this.#ridge;
       gamma[i] *= this.#scale[i];
     }
-    solvePositive(gram, gamma, count);
+    solvePositive(system, gamma, count);
     for (let i = 0; i < count; i++) gamma[i] *= this.#scale[i];
-  }
-
-  #product(i: number, j: number): number {
-    const { rows } = this;
-    let sum = 0;
-    for (let r = 0; r < rows; r++) sum += this.#differences[i * rows + r] * this.#differences[j * rows + r];
-    return sum;
   }
 }
 

@@ -1,71 +1,109 @@
 /**
  * What the solvers of w + sign G(w) = target that need only values of G have in common (math.md, "Two regimes"):
- * one residual r(w) = w + sign G(w) - target a lane, and lanes that stop one by one.
+ * one residual r(w) = w + sign G(w) - target a sample, and samples that stop one by one.
  *
- * The vectors of a solve (rows x lanes) are kept on the host in float64. Only the points and the values of G are
- * read from the engine, once an evaluation; whatever G is made of stays there.
+ * All vectors stay on the engine. A solver keeps the last points in slots, each as the plain step u = w - r and the
+ * residual r, and moves every sample to a sum of steps with weights of its own; only these weights, and the few
+ * numbers a sample that decide them, pass through the host.
  */
-import type { Engine, Matrix } from "../engine/engine.js";
+import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
 import type { SolverCounts } from "./newton.js";
 
 /**
- * A map G on an engine, one row a channel and one lane a sample, the lanes independent of each other: a network's
- * values, or products with its Jacobian or the transpose of that. `evaluate` leaves G(input) in `output`.
+ * A map G on an engine whose samples do not depend on each other: a network's values, or products with its Jacobian
+ * or the transpose of that. `evaluate` leaves G(input) in `output`.
  */
 export interface LaneMap {
   readonly input: Matrix;
   readonly output: Matrix;
+  /** Samples; the lanes are [place][sample] (default: every lane is a sample). */
+  readonly samples?: number;
   evaluate(): void;
 }
 
 export interface LaneSolverOptions {
-  /** Evaluations after which a lane is given up (default 1000). */
+  /** Evaluations after which a sample is given up (default 1000). */
   maxEvaluations?: number;
 }
 
 const MAX_EVALUATIONS = 1000;
-/** Evaluations in a row that may fail to lower a lane's residual; a contraction fails only by rounding. */
+/** Evaluations in a row that may fail to lower a sample's residual; a contraction fails only by rounding. */
 const PATIENCE = 4;
 
+/** One evaluation of all samples. */
+interface Slot {
+  readonly step: Tensor;
+  readonly residual: Tensor;
+}
+
 export abstract class LaneSolver {
-  protected readonly rows: number;
-  /** Lanes of the solve at hand: element (row, lane) of every vector stands at `row * lanes + lane`. */
-  protected lanes = 0;
-  /** Where each lane was evaluated last, and its residual there. */
-  protected readonly point: Float64Array;
-  protected readonly residual: Float64Array;
-  /** The point of each lane's smallest residual (Euclidean norm), and that residual. */
-  protected readonly best: Float64Array;
-  protected readonly bestResidual: Float64Array;
-  readonly #engine: Engine;
+  protected readonly engine: Engine;
+  /** Slots that the evaluations fill in turn. */
+  protected readonly size: number;
+  /** Samples of the solve at hand. */
+  protected samples = 0;
+  /** Whether a slot holds an evaluation of a sample that counts: [slot][sample]. */
+  protected readonly known: Uint8Array;
+  /** The products <r_i, r_j> of the residuals in two slots: [slot][slot][sample]. */
+  protected readonly gram: Float64Array;
+  /** The weights of the next point: [slot][sample]. */
+  protected readonly weights: Float64Array;
   readonly #maxEvaluations: number;
-  readonly #target: Float64Array;
-  readonly #bestNorm: Float64Array;
+  readonly #capacity: number;
+  readonly #slots: readonly Slot[];
+  readonly #residual: Tensor;
+  /** Numbers a sample: what is read, and the weights and the share of the point that are written. */
+  readonly #read: Tensor;
+  readonly #written: Tensor;
+  readonly #numbers: Float64Array;
+  readonly #size: Float64Array;
+  readonly #keep: Float64Array;
+  readonly #back: Float64Array;
+  readonly #bestSlot: Int8Array;
+  readonly #bestRelative: Float64Array;
   readonly #failures: Uint8Array;
   readonly #open: Uint8Array;
 
-  /** Memory for solves of `rows` rows and up to `capacity` lanes. */
-  constructor(engine: Engine, rows: number, capacity: number, options: LaneSolverOptions = {}) {
-    this.#engine = engine;
+  /** Memory for up to `capacity` samples of `dim` numbers each; `memory` points are kept beside the newest. */
+  constructor(
+    engine: Engine,
+    dim: number,
+    capacity: number,
+    memory: number,
+    options: LaneSolverOptions = {},
+  ) {
+    this.engine = engine;
     this.#maxEvaluations = options.maxEvaluations ?? MAX_EVALUATIONS;
-    this.rows = rows;
-    const vectors = () => new Float64Array(rows * capacity);
-    this.point = vectors();
-    this.residual = vectors();
-    this.best = vectors();
-    this.bestResidual = vectors();
-    this.#target = vectors();
-    this.#bestNorm = new Float64Array(capacity);
-    this.#failures = new Uint8Array(capacity);
-    this.#open = new Uint8Array(capacity);
+    const samples = paddedLanes(engine, capacity);
+    this.#capacity = samples;
+    // The best point must outlive the failures after it.
+    this.size = Math.max(memory + 1, PATIENCE + 2);
+    const vector = () => engine.tensor(dim * samples);
+    this.#slots = Array.from({ length: this.size }, () => ({ step: vector(), residual: vector() }));
+    this.#residual = vector();
+    const reads = this.size + 2;
+    this.#read = engine.tensor(reads * samples);
+    this.#written = engine.tensor((this.size + 2) * samples);
+    this.#numbers = new Float64Array(reads * samples);
+    this.known = new Uint8Array(this.size * samples);
+    this.gram = new Float64Array(this.size * this.size * samples);
+    this.weights = new Float64Array(this.size * samples);
+    const numbers = () => new Float64Array(samples);
+    this.#size = numbers();
+    this.#keep = numbers();
+    this.#back = numbers();
+    this.#bestRelative = numbers();
+    this.#bestSlot = new Int8Array(samples);
+    this.#failures = new Uint8Array(samples);
+    this.#open = new Uint8Array(samples);
   }
 
   /**
    * Solves from the start that map.input holds, to a tolerance on the largest |residual| over
-   * max(1, largest |target|, largest |w|), a lane at a time. A lane that has reached it stays where it is. One that
-   * has stopped getting nearer, or would take a step that is not finite, or has used up its evaluations, returns to
-   * its best point and counts as unconverged. In the end map.input holds the solutions and map.output G there.
-   * Returns the evaluations that each lane took.
+   * max(1, largest |target|, largest |w|), a sample at a time. A sample that has reached it stays where it is. One
+   * that has stopped getting nearer, or would take a step that is not finite, or has used up its evaluations, returns
+   * to its best point and counts as unconverged. In the end map.input holds the solutions and map.output G there.
+   * Returns the evaluations that each sample took.
    */
   async solve(
     map: LaneMap,
@@ -74,118 +112,133 @@ export abstract class LaneSolver {
     tolerance: number,
     counts: SolverCounts,
   ): Promise<Uint32Array> {
-    this.lanes = target.lanes;
-    const taken = new Uint32Array(this.lanes);
-    await this.#read(target, this.#target);
+    const { engine } = this;
+    const samples = map.samples ?? target.lanes;
+    this.samples = samples;
+    const vector = (tensor: Tensor): Matrix => matrix(tensor, target.rows, target.lanes);
+    const numbers = (tensor: Tensor, row: number): Matrix => matrix(tensor, 1, samples, row * samples);
+    const taken = new Uint32Array(samples);
+    engine.sampleMaxima(numbers(this.#read, 0), target);
+    await engine.read(this.#read, this.#size.subarray(0, samples));
     this.#open.fill(1);
-    this.begin();
+    this.known.fill(0);
     counts.solves++;
-    for (let moved = true; moved; ) {
+    for (let n = 0, moved = true; moved; n++) {
       map.evaluate();
       counts.evaluations++;
-      await this.#read(map.input, this.point);
-      await this.#read(map.output, this.residual);
-      moved = false;
-      for (let lane = 0; lane < this.lanes; lane++) {
-        if (this.#open[lane] === 0) continue;
-        taken[lane]++;
-        this.#setResidual(lane, sign);
-        if (this.#advance(lane, taken[lane], tolerance, counts)) moved = true;
+      const newest = n % this.size;
+      const { step } = this.#slots[newest];
+      const residual = vector(this.#slots[newest].residual);
+      // The residual in two roundings, as r = (w - target) + sign G(w); the step w - r = target - sign G(w) in one.
+      engine.combine(residual, 1, map.input, -1, target);
+      engine.combine(residual, 1, residual, sign, map.output);
+      engine.combine(vector(step), 1, target, -sign, map.output);
+      engine.sampleMaxima(numbers(this.#read, 0), residual);
+      engine.sampleMaxima(numbers(this.#read, 1), map.input);
+      for (let slot = 0; slot < this.size; slot++) {
+        if (slot > n) break;
+        engine.sampleDots(numbers(this.#read, 2 + slot), residual, vector(this.#slots[slot].residual));
       }
-      if (moved) this.#write(map.input, this.point);
+      const read = this.#numbers.subarray(0, (2 + this.size) * samples);
+      await engine.read(this.#read, read);
+      for (let slot = 0; slot < this.size; slot++) {
+        for (let s = 0; s < samples; s++) {
+          const product = read[(2 + slot) * samples + s];
+          this.gram[(slot * this.size + newest) * samples + s] = product;
+          this.gram[(newest * this.size + slot) * samples + s] = product;
+        }
+      }
+      this.weights.fill(0);
+      this.#keep.fill(1);
+      this.#back.fill(0);
+      moved = false;
+      let returned = false;
+      for (let s = 0; s < samples; s++) {
+        this.known[newest * samples + s] = 0;
+        if (this.#open[s] === 0) continue;
+        taken[s]++;
+        const size = Math.max(1, this.#size[s], read[samples + s]);
+        const relative = Number.isFinite(read[s]) ? read[s] / size : Number.NaN;
+        if (relative <= tolerance) {
+          this.#open[s] = 0;
+          counts.residual = Math.max(counts.residual, relative);
+          continue;
+        }
+        moved = true;
+        this.#keep[s] = 0;
+        if (this.#advance(s, newest, taken[s], relative)) continue;
+        this.#open[s] = 0;
+        counts.unconverged++;
+        counts.residual = Math.max(counts.residual, this.#bestRelative[s]);
+        for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;
+        if (this.#bestSlot[s] === newest) this.#keep[s] = 1;
+        else {
+          // Back to the best point, w = u + r there.
+          this.weights[this.#bestSlot[s] * samples + s] = 1;
+          this.#back[s] = 1;
+          returned = true;
+        }
+      }
+      if (moved) this.#move(map.input, samples, n, returned);
     }
     return taken;
   }
 
-  /** Before the first evaluation of a solve. */
-  protected begin(): void {}
-
-  /**
-   * Sets `point` of a lane to where it is to be evaluated next. `failures` counts the evaluations since its best
-   * point: 0 where the last one is the best.
-   */
-  protected abstract next(lane: number, failures: number): void;
-
-  /** The step of the fixed-point map, w - r(w) = target - sign G(w), from one of the two points that are known. */
-  protected plainStep(lane: number, from: Float64Array, residual: Float64Array): void {
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) this.point[i] = from[i] - residual[i];
-  }
-
-  #setResidual(lane: number, sign: number): void {
-    const { point, residual } = this;
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) {
-      residual[i] = point[i] + sign * residual[i] - this.#target[i];
-    }
-  }
-
-  /** Closes the lane or takes its next step, from the evaluation that was its n-th; whether its point has changed. */
-  #advance(lane: number, n: number, tolerance: number, counts: SolverCounts): boolean {
-    const relative = this.#relative(lane, this.point, this.residual);
-    if (relative <= tolerance) {
-      this.#open[lane] = 0;
-      counts.residual = Math.max(counts.residual, relative);
-      return false;
-    }
-    this.#compare(lane, n === 1);
-    if (n < this.#maxEvaluations && this.#failures[lane] <= PATIENCE) {
-      this.next(lane, this.#failures[lane]);
-      if (this.#isFinite(lane)) return true;
-    }
-    this.#open[lane] = 0;
-    counts.unconverged++;
-    counts.residual = Math.max(counts.residual, this.#relative(lane, this.best, this.bestResidual));
-    this.#copy(lane, this.point, this.best);
-    return true;
-  }
-
-  /** Keeps the point just evaluated if it is the best so far. A norm that is not a number never is. */
-  #compare(lane: number, fresh: boolean): void {
-    let squares = 0;
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) squares += this.residual[i] ** 2;
-    if (!fresh && !(squares < this.#bestNorm[lane])) {
-      this.#failures[lane]++;
-      return;
-    }
-    this.#bestNorm[lane] = Number.isNaN(squares) ? Number.POSITIVE_INFINITY : squares;
-    this.#failures[lane] = 0;
-    this.#copy(lane, this.best, this.point);
-    this.#copy(lane, this.bestResidual, this.residual);
-  }
-
-  /** The residual in the measure of the tolerance; NaN if anything in it is. */
-  #relative(lane: number, point: Float64Array, residual: Float64Array): number {
-    let largest = 0;
-    let size = 1;
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) {
-      largest = Math.max(largest, Math.abs(residual[i]));
-      size = Math.max(size, Math.abs(this.#target[i]), Math.abs(point[i]));
-    }
-    return largest / size;
-  }
-
-  #isFinite(lane: number): boolean {
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) {
-      if (!Number.isFinite(this.point[i])) return false;
+  /** Decides a sample's next step after its n-th evaluation; false where there is none. */
+  #advance(s: number, newest: number, n: number, relative: number): boolean {
+    const { samples } = this;
+    const square = (slot: number) => this.gram[(slot * this.size + slot) * samples + s];
+    if (n === 1 || square(newest) < square(this.#bestSlot[s])) {
+      this.known[newest * samples + s] = 1;
+      this.#bestSlot[s] = newest;
+      this.#bestRelative[s] = relative;
+      this.#failures[s] = 0;
+    } else this.#failures[s]++;
+    if (n >= this.#maxEvaluations || this.#failures[s] > PATIENCE) return false;
+    // A first residual that is not a number has nowhere to go; a later one is a failure like others.
+    if (!Number.isFinite(relative) && n === 1) return false;
+    if (this.#failures[s] === 0) this.mix(s, newest);
+    else if (this.#failures[s] === 1) {
+      // The memory misleads: only the best point is kept, and its plain step taken.
+      const best = this.#bestSlot[s];
+      for (let slot = 0; slot < this.size; slot++) this.known[slot * samples + s] = slot === best ? 1 : 0;
+      this.weights[best * samples + s] = 1;
+    } else if (!Number.isFinite(relative)) return false;
+    else this.weights[newest * samples + s] = 1;
+    for (let slot = 0; slot < this.size; slot++) {
+      if (!Number.isFinite(this.weights[slot * samples + s])) return false;
     }
     return true;
   }
 
-  #copy(lane: number, to: Float64Array, from: Float64Array): void {
-    for (let i = lane; i < this.rows * this.lanes; i += this.lanes) to[i] = from[i];
+  /** Sets the weights of a sample's next point, a sum of the known steps; the evaluation in `newest` is its best. */
+  protected abstract mix(sample: number, newest: number): void;
+
+  /** point = keep point + sum over slots of weight u (+ r where a sample returns to a point). */
+  #move(point: Matrix, samples: number, n: number, returned: boolean): void {
+    const { engine } = this;
+    const vector = (tensor: Tensor): Matrix => matrix(tensor, point.rows, point.lanes);
+    const row = (index: number): Matrix => matrix(this.#written, 1, samples, index * samples);
+    const slots = Array.from({ length: Math.min(n + 1, this.size) }, (_, slot) => slot).filter((slot) =>
+      this.weights.subarray(slot * samples, (slot + 1) * samples).some((weight) => weight !== 0),
+    );
+    const next = vector(this.#residual);
+    engine.write(this.#written, this.#keep.subarray(0, samples));
+    engine.write(this.#written, this.weights.subarray(0, this.size * samples), samples);
+    engine.scaleSamples(next, row(0), point, false);
+    for (const slot of slots) engine.scaleSamples(next, row(1 + slot), vector(this.#slots[slot].step), true);
+    if (returned) {
+      for (const slot of slots) {
+        const back = this.#back.map((back, s) => (s < samples ? back * this.weights[slot * samples + s] : 0));
+        engine.write(this.#written, back.subarray(0, samples), (1 + this.size) * samples);
+        engine.scaleSamples(next, row(1 + this.size), vector(this.#slots[slot].residual), true);
+      }
+    }
+    engine.combine(point, 1, next);
   }
 
-  async #read(m: Matrix, out: Float64Array): Promise<void> {
-    const { rows, lanes } = this;
-    if (m.stride === lanes) return this.#engine.read(m.tensor, out.subarray(0, rows * lanes), m.offset);
-    for (let r = 0; r < rows; r++) {
-      await this.#engine.read(m.tensor, out.subarray(r * lanes, (r + 1) * lanes), m.offset + r * m.stride);
-    }
-  }
-
-  #write(m: Matrix, values: Float64Array): void {
-    const { rows, lanes } = this;
-    for (let r = 0; r < rows; r++) {
-      this.#engine.write(m.tensor, values.subarray(r * lanes, (r + 1) * lanes), m.offset + r * m.stride);
-    }
+  /** Samples that the memory is for. */
+  get capacity(): number {
+    return this.#capacity;
   }
 }

@@ -46,7 +46,7 @@ export async function fit(flow: Flow, data: DataSource | Rows, options: FitOptio
     if (trainer.step > 0.9 * steps) tail.push(loss);
     onStep?.(trainer.step, loss);
   }
-  flow.settle();
+  await flow.settle();
   return tail.reduce((a, b) => a + b, 0) / tail.length;
 }
 

@@ -36,7 +36,7 @@ async function randomFlow(dim: number, kinds: typeof KINDS, engine: Engine, seed
   for (const { name, values } of flow.parameters.list) {
     if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
   }
-  flow.settle();
+  await flow.settle();
   return flow;
 }
 
@@ -114,7 +114,7 @@ describe("regression", () => {
 });
 
 describe("likelihood", () => {
-  it("is the mean of minus the log-densities, the standardisation's part apart", async () => {
+  it("is the mean of minus the log-densities, in the units of the data", async () => {
     const standardisation = { mean: [1, -2], deviation: [3, 0.5] };
     const engine = new ReferenceEngine();
     const bijections: BijectionDeclaration[] = [{ kind: "actnorm" }];
@@ -124,6 +124,6 @@ describe("likelihood", () => {
     likelihood.write(Float64Array.from(x.flat()), COUNT);
     const sum = await likelihood.pass(Float64Array.from(x.flat()), COUNT, 1);
     const expected = (await flow.logProb(x)).reduce((total, l) => total - l, 0);
-    expectClose([sum + COUNT * likelihood.constant], [expected], 1e-12);
+    expectClose([sum], [expected], 1e-12);
   });
 });

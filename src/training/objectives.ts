@@ -5,19 +5,19 @@
  */
 import { paddedLanes } from "../engine/engine.js";
 import type { Flow } from "../flows/flow.js";
+import type { PassKey } from "../logdet/probes.js";
 
 export interface Objective {
   /** Numbers of a sample. */
   readonly columns: number;
-  /** Added to every loss: what does not depend on the parameters. */
-  readonly constant: number;
   /** Puts the inputs x of `count` samples (row-major) at the start of the flow's chain. */
   write(samples: Float64Array, count: number): void;
   /**
    * Runs the flow forwards and backwards on the inputs that `write` put there. The gradient of `weight` times the
-   * samples' losses stays pending until the flow's `collectGradient`. Returns the sum of the losses.
+   * samples' losses stays pending until the flow's `collectGradient`. `key` says which samples of which step they are.
+   * Returns the sum of the losses.
    */
-  pass(samples: Float64Array, count: number, weight: number): Promise<number>;
+  pass(samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number>;
 }
 
 export type ObjectiveName = "likelihood" | "regression";
@@ -28,15 +28,12 @@ export function objective(name: ObjectiveName, flow: Flow): Objective {
 
 class Likelihood implements Objective {
   readonly columns: number;
-  readonly constant: number;
   readonly #flow: Flow;
   readonly #logProb: Float64Array;
 
   constructor(flow: Flow) {
-    const { standardisation } = flow.declaration;
     this.#flow = flow;
     this.columns = flow.dim;
-    this.constant = standardisation?.deviation.reduce((sum, s) => sum + Math.log(s), 0) ?? 0;
     this.#logProb = new Float64Array(flow.capacity);
   }
 
@@ -44,8 +41,8 @@ class Likelihood implements Objective {
     this.#flow.write(samples, count);
   }
 
-  async pass(_samples: Float64Array, count: number, weight: number): Promise<number> {
-    await this.#flow.forwardPass(count);
+  async pass(_samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number> {
+    await this.#flow.forwardPass(count, key);
     await this.#flow.backwardPass(count, weight, this.#logProb);
     let sum = 0;
     for (let i = 0; i < count; i++) sum -= this.#logProb[i];
@@ -55,7 +52,6 @@ class Likelihood implements Objective {
 
 class Regression implements Objective {
   readonly columns: number;
-  readonly constant = 0;
   readonly #flow: Flow;
   readonly #inputs: Float64Array;
   /** F(x), then its cotangents; a row a dimension. */
@@ -91,7 +87,7 @@ class Regression implements Objective {
       }
       outputs.fill(0, j * lanes + count, (j + 1) * lanes);
     }
-    this.#flow.backwardValues(count, outputs);
+    await this.#flow.backwardValues(count, outputs);
     return sum;
   }
 }

@@ -122,7 +122,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
     if (stopped && trainer.step < steps)
       throw new FlowError("internal", `stopped at step ${trainer.step}; go on with: ${options.goOn}`);
     const { flow } = trainer;
-    trainer.finish();
+    await trainer.finish();
     const ranks = config.threads;
     const test = await withRanks(flow, (pool) => score.measure(pool, testSamples), { ranks });
     check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);

@@ -84,7 +84,7 @@ export class Trainer {
 
   /** The most numbers that the ranks sum at a time. */
   get reducedLength(): number {
-    return Math.max(this.#reduced.length, 2 * this.flow.dim);
+    return Math.max(this.#reduced.length, ...this.flow.shapes.map(({ channels }) => 2 * channels));
   }
 
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
@@ -94,7 +94,7 @@ export class Trainer {
     const { gradient } = flow.parameters;
     const [start, end] = shard(batch, this.#communicator);
     this.#source.fill(this.#samples, seed, this.step, start, end - start);
-    for (const b of flow.bijections) b.iterate?.();
+    for (const b of flow.bijections) await b.iterate?.();
     flow.prepare();
     if (this.step === 0) await this.#startActnorms();
     gradient.fill(0);
@@ -102,9 +102,12 @@ export class Trainer {
     // From zero at every step: sums of fractions would otherwise depend on the steps before, and so on interruptions.
     for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
     let loss = 0;
+    let first = start;
     for (const [values, count] of this.#chunks()) {
       this.#objective.write(values, count);
-      const sum = await this.#objective.pass(values, count, 1 / batch);
+      const key = { seed, step: this.step, first, training: true };
+      const sum = await this.#objective.pass(values, count, 1 / batch, key);
+      first += count;
       if (!Number.isFinite(sum)) this.#blame[await this.#firstNotFinite(count)]++;
       loss += sum;
     }
@@ -125,7 +128,7 @@ export class Trainer {
     this.step++;
     this.#average?.update(this.step);
     return {
-      loss: reduced[scalars] + this.#objective.constant,
+      loss: reduced[scalars],
       evaluations: counts.evaluations / Math.max(1, counts.solves),
       unconverged: reduced[scalars + 1],
       stop: reduced[scalars + 2] > 0,
@@ -159,22 +162,27 @@ export class Trainer {
     const { flow } = this;
     for (const [i, bijection] of flow.bijections.entries()) {
       if (!(bijection instanceof Actnorm) || bijection.started.values[0] === 1) continue;
-      const sums = new Float64Array(2 * flow.dim);
+      const { channels, height, width } = flow.shapes[i];
+      const sums = new Float64Array(2 * channels);
+      const share = 1 / (this.options.batch * height * width);
       for (const [values, count] of this.#chunks()) {
         this.#objective.write(values, count);
         const point = await flow.forwardValues(count, i);
         const rows = new Float64Array(flow.dim * point.lanes);
         await flow.engine.read(point.tensor, rows, point.offset);
-        for (let j = 0; j < flow.dim; j++) {
-          for (let n = 0; n < count; n++) {
-            sums[j] += rows[j * point.lanes + n] / this.options.batch;
-            sums[flow.dim + j] += rows[j * point.lanes + n] ** 2 / this.options.batch;
+        // [channel][place][sample], and lanes beyond the samples.
+        const lanes = height * width * point.lanes;
+        for (let j = 0; j < channels; j++) {
+          for (let n = 0; n < lanes; n++) {
+            if (n % point.lanes >= count) continue;
+            sums[j] += rows[j * lanes + n] * share;
+            sums[channels + j] += rows[j * lanes + n] ** 2 * share;
           }
         }
       }
       await this.#communicator.allReduce(sums);
-      const mean = sums.subarray(0, flow.dim);
-      const variance = mean.map((m, j) => Math.max(0, sums[flow.dim + j] - m * m));
+      const mean = sums.subarray(0, channels);
+      const variance = mean.map((m, j) => Math.max(0, sums[channels + j] - m * m));
       bijection.start(mean, variance);
     }
   }
@@ -238,9 +246,9 @@ export class Trainer {
   }
 
   /** Turns the flow into the trained model: averaged weights where asked for, and spectral norms at their limits. */
-  finish(): void {
+  async finish(): Promise<void> {
     this.#average?.apply();
-    this.flow.settle();
+    await this.flow.settle();
   }
 }
 

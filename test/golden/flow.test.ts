@@ -44,7 +44,7 @@ async function build(engine: Engine) {
   const flow = await Flow.create({ dim: 2, bijections }, { engine, capacity: count });
   const parameter = (name: string) => flow.parameters.list.find((p) => p.name === name)!;
   for (const [name, values] of named(test)) parameter(name).values.set(flatten(values));
-  for (const { block } of flow.blocks) block.iterate(20_000);
+  for (const { block } of flow.blocks) await block.iterate(20_000);
   flow.prepare();
   return { flow, parameter };
 }

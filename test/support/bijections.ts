@@ -1,5 +1,6 @@
 import { Actnorm } from "../../src/bijections/actnorm.js";
 import type { Bijection } from "../../src/bijections/bijection.js";
+import { ExactRegime } from "../../src/bijections/exact-regime.js";
 import { InverseResidual } from "../../src/bijections/inverse-residual.js";
 import { Monotone } from "../../src/bijections/monotone.js";
 import { Residual } from "../../src/bijections/residual.js";
@@ -31,7 +32,7 @@ export class Probe {
     } else {
       const { network, parameters } = smallNetwork(engine, options);
       this.parameters = parameters;
-      this.bijection = new FORMULATIONS[kind](engine, network, capacity);
+      this.bijection = new FORMULATIONS[kind](engine, new ExactRegime(engine, network, capacity));
     }
     this.bijection.prepare();
   }
@@ -64,7 +65,7 @@ export class Probe {
   async backward(yBar: Rows, logDetBar: readonly number[]): Promise<Rows> {
     this.parameters.gradient.fill(0);
     const xBar = upload(this.#engine, yBar);
-    this.bijection.backward(
+    await this.bijection.backward(
       xBar,
       upload(this.#engine, yBar),
       upload(

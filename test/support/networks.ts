@@ -48,6 +48,6 @@ export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
   );
   parameters.seal();
   randomise(parameters, random, weightScale);
-  network.iterate(500);
+  void network.iterate(500); // Matrices: at once.
   return { network, parameters };
 }

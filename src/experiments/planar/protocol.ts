@@ -111,7 +111,7 @@ function declarationOf({ formulation, activation }: Model, protocol: Protocol): 
   if (formulation !== "inverse residual pair") return chain(formulation);
   const { dim, bijections } = chain("residual");
   const inverse = (b: (typeof bijections)[number], i: number) =>
-    i % 2 === 0 || b.kind === "actnorm" ? b : { ...b, kind: "inverse-residual" as const };
+    i % 2 === 0 || !("network" in b) ? b : { ...b, kind: "inverse-residual" as const };
   return { dim, bijections: bijections.map(inverse) };
 }
 

@@ -70,7 +70,7 @@ export async function gradientNorms(options: GradientNormOptions): Promise<Gradi
   for (let n = 0; n < networks; n++) {
     random.seek(depth, 1 + n);
     for (const parameter of parameters.list) if (/weight/.test(parameter.name)) draw(parameter, law, random);
-    network.iterate(SETTLED);
+    void network.iterate(SETTLED); // Matrices: at once.
     network.prepare();
     fill();
     engine.combine(views.input, 1, input);

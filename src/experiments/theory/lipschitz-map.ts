@@ -3,9 +3,11 @@
  * y = x + G(x); y + G(y) = x; y = F(x) with F = ((Id + G)/2)^-1 - Id.
  * What is measured is computed in float64; optimisation goes on in float32, which is faster.
  */
+import { ExactRegime } from "../../bijections/exact-regime.js";
 import { InverseResidual } from "../../bijections/inverse-residual.js";
 import type { LipschitzBlock } from "../../bijections/lipschitz-block.js";
 import { Monotone } from "../../bijections/monotone.js";
+import type { Regime } from "../../bijections/regime.js";
 import { Residual } from "../../bijections/residual.js";
 import { type Engine, type Matrix, matrix, paddedLanes } from "../../engine/engine.js";
 import { Parameters } from "../../engine/parameters.js";
@@ -101,8 +103,8 @@ export class LipschitzMap {
       const bound = name.includes("weight") ? scale / Math.sqrt(shape[1]) : 1;
       values.set(values.map(() => bound * (2 * random.uniform() - 1)));
     }
-    const make = (Block: new (engine: Engine, network: Network, capacity: number) => LipschitzBlock) =>
-      new Block(engine, this.network, options.capacity);
+    const make = (Block: new (engine: Engine, regime: Regime) => LipschitzBlock) =>
+      new Block(engine, new ExactRegime(engine, this.network, options.capacity));
     this.#blocks = {
       residual: make(Residual),
       "inverse-residual": make(InverseResidual),
@@ -122,7 +124,7 @@ export class LipschitzMap {
   /** Iterates the spectral norms until the certified bound is what was asked for, or no better. */
   settle(): void {
     for (let n = 0; n < MAX_SETTLING; n++) {
-      this.network.iterate(SETTLING);
+      void this.network.iterate(SETTLING); // Matrices: at once.
       this.network.prepare();
       if (this.lipschitzBound <= this.#options.lipschitz) return;
     }
@@ -191,13 +193,13 @@ export class LipschitzMap {
     const [inputBar, outputBar, logDetBar] = this.#places(rows);
     const zeros = new Float64Array(rows * columns);
     for (let step = 0; step < steps; step++) {
-      block.iterate();
+      await block.iterate();
       block.prepare();
       this.#parameters.gradient.fill(0);
       const bars = loss(await this.forward(formulation, x));
       this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
       this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
-      block.backward(inputBar, outputBar, logDetBar);
+      await block.backward(inputBar, outputBar, logDetBar);
       await block.collectGradient();
       const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
       adam.update(step, rate * (LAST_RATE + (1 - LAST_RATE) * cosine));

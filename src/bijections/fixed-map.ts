@@ -1,0 +1,48 @@
+import type { Engine, Matrix } from "../engine/engine.js";
+import type { Bijection } from "./bijection.js";
+
+/** A map that only moves numbers: nothing to learn, |det| = 1, and its own transpose is its inverse. */
+export abstract class FixedMap implements Bijection {
+  abstract readonly kind: string;
+  protected readonly engine: Engine;
+
+  constructor(engine: Engine) {
+    this.engine = engine;
+  }
+
+  /** Moves the numbers of `input` to their places in `out`, or back. */
+  protected abstract move(out: Matrix, input: Matrix, inverse: boolean): void;
+
+  async forward(out: Matrix, input: Matrix): Promise<void> {
+    this.move(out, input, false);
+  }
+
+  async inverse(out: Matrix, input: Matrix): Promise<void> {
+    this.move(out, input, true);
+  }
+
+  async backward(inputBar: Matrix, outputBar: Matrix): Promise<void> {
+    this.move(inputBar, outputBar, true);
+  }
+
+  prepare(): void {}
+
+  async collectGradient(): Promise<void> {}
+}
+
+/**
+ * A step of the chain that changes no number, only how they are seen: `flatten` as a vector, `factor-out` without
+ * the second half of the channels, which go to the latent as they are.
+ */
+export class Reshape extends FixedMap {
+  readonly kind: "flatten" | "factor-out";
+
+  constructor(engine: Engine, kind: "flatten" | "factor-out") {
+    super(engine);
+    this.kind = kind;
+  }
+
+  protected move(out: Matrix, input: Matrix): void {
+    this.engine.combine(out, 1, input);
+  }
+}
