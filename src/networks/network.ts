@@ -561,6 +561,11 @@ export class Network {
     });
   }
 
+  /** The spectral norm of each layer's weight, before it is limited, as power iteration has found it. */
+  spectralNorms(): number[] {
+    return this.#layers.map(({ norm }) => norm.sigma());
+  }
+
   /**
    * A certified upper bound on Lip(G): from the weights as the engine holds them (to its rounding), each
    * bounded by `spectralNormBound`, and Lip([eta1 h, eta2 a]) <= |(eta1, eta2 Lip(act) |W|)| a layer.
