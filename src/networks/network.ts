@@ -162,6 +162,8 @@ export class Network {
   readonly #columnBars: Float64Array;
   readonly #weights: Tensor;
   readonly #gradients: Tensor;
+  /** Where gradients go that nobody wants. */
+  readonly #discarded: Matrix;
 
   /**
    * Weights and biases start uniform on +-1/sqrt(fan-in), but the closing layer with small weights and no bias:
@@ -224,6 +226,7 @@ export class Network {
     const size = plans.reduce((sum, { rows, columns, taps }) => sum + rows * taps * columns + rows + 1, 0);
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
+    this.#discarded = matrix(engine.tensor(1), 1, 1);
     this.#flat = new Float64Array(size);
     const widest = Math.max(...plans.map(({ columns }) => columns));
     this.#columnFactors = new Float64Array(widest);
@@ -512,17 +515,19 @@ export class Network {
    * value lanes of views.inputBar, and adds the weights' gradients.
    */
   backwardValuesOnly(views: Views, valueBar: Matrix): void {
-    this.transposedProduct(views, valueBar);
+    this.#engine.combine(views.outputBar2, 1, valueBar);
+    this.#sweep(views, views.backwardValues);
     this.#accumulate(views, views.backwardValues);
   }
 
   /** J^T valueBar into the value lanes of views.inputBar, at the point of the last `evaluate`; no gradients. */
   transposedProduct(views: Views, valueBar: Matrix): void {
     this.#engine.combine(views.outputBar2, 1, valueBar);
-    this.#sweep(views, views.backwardValues);
+    this.#sweep(views, views.backwardValues, this.#discarded);
   }
 
-  #sweep(views: Views, pass: readonly LayerViews[]): void {
+  /** `parameterBar` takes the gradients of the activations' parameters; by default each layer's own. */
+  #sweep(views: Views, pass: readonly LayerViews[], parameterBar?: Matrix): void {
     const { forward, batch } = views;
     pass.forEach(({ layer, input, pre, out }, i) => {
       if (out && layer.index === null) this.#engine.combine(pre, 1, out);
@@ -534,7 +539,7 @@ export class Network {
           forward[forward.length - 1 - i].pre,
           batch,
           this.#parameterOf(layer),
-          layer.parameterBar,
+          parameterBar ?? layer.parameterBar,
         );
       }
       // Rows of the bank that a later layer has reached already are added to; the closing layer comes first, and

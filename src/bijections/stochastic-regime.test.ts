@@ -1,0 +1,205 @@
+import { describe, expect, it } from "vitest";
+import { formulations } from "../../test/support/bijections.js";
+import { expectClose } from "../../test/support/close.js";
+import { expectGradients, numericalGradient } from "../../test/support/finite-differences.js";
+import { randomise } from "../../test/support/networks.js";
+import { testRandom } from "../../test/support/rows.js";
+import { type Engine, type Grid, matrix } from "../engine/engine.js";
+import { Parameters } from "../engine/parameters.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
+import { type Estimator, Probes } from "../logdet/probes.js";
+import { Network, type NetworkDeclaration } from "../networks/network.js";
+import { InverseResidual } from "./inverse-residual.js";
+import { Monotone } from "./monotone.js";
+import { Residual } from "./residual.js";
+import { StochasticRegime } from "./stochastic-regime.js";
+
+const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
+const DECLARATION: NetworkDeclaration = {
+  kind: "dense",
+  depth: 2,
+  growth: 4,
+  activation: "CPila",
+  coeff: 0.8,
+  lip: 0.9,
+  powerIterations: 1,
+  spectralTolerance: 1e-14,
+  learnConcatenationFrom: 0,
+};
+const ESTIMATOR: Estimator = {
+  law: "poisson",
+  rate: 2,
+  exactTerms: 10,
+  exactTermsInEvaluation: 10,
+  probe: "rademacher",
+  probes: 1,
+};
+const convolution = { channels: 2, grid: { height: 2, width: 3 }, network: { kernel: 3 as const } };
+const connected = { channels: 6, grid: null, network: { stem: 3 } };
+
+interface Setup {
+  channels: number;
+  grid: Grid | null;
+  network: Partial<NetworkDeclaration>;
+}
+
+/** The first `dim` probes are the axes, times the root of dim: their mean is the trace itself. */
+class Axes extends Probes {
+  override fill(out: Float64Array, dim: number, samples: number, _block: number, probe: number): void {
+    out.fill(0);
+    out.fill(Math.sqrt(dim), probe * samples, (probe + 1) * samples);
+  }
+}
+
+/** A block on random images, [channel][place][sample], with random cotangents. */
+async function blockOf(
+  engine: Engine,
+  kind: (typeof formulations)[number],
+  { channels, grid, network: more }: Setup,
+  probes: Probes,
+  options: { samples?: number; tolerance?: number; seed?: number; scale?: number } = {},
+) {
+  const { samples = 4, tolerance = 1e-13, seed = 31, scale = 2 } = options;
+  const parameters = new Parameters();
+  const random = testRandom(seed);
+  const network = new Network(engine, parameters, "g", channels, { ...DECLARATION, ...more }, random, grid);
+  parameters.seal();
+  randomise(parameters, random, scale);
+  await network.iterate(3000);
+  const regime = new StochasticRegime(network, { engine, capacity: samples, probes, block: 0, tolerance });
+  const block = new FORMULATIONS[kind](engine, regime);
+  const lanes = network.places * samples;
+  const size = channels * lanes;
+  const normal = (n: number) => Float64Array.from({ length: n }, () => random.normal());
+  const shaped = () => matrix(engine.tensor(size), channels, lanes);
+  const [x, y, xBar, yBar] = [shaped(), shaped(), shaped(), shaped()];
+  const [logDet, logDetBar] = [0, 1].map(() => matrix(engine.tensor(samples), 1, samples));
+  const values = normal(size);
+  const weights = normal(size);
+  const logDetWeights = normal(samples);
+  const begin = (step: number, exact: boolean) =>
+    probes.begin({ seed: 3, step, first: 0, training: !exact, exact });
+  const forward = async (step: number, exact: boolean) => {
+    begin(step, exact);
+    block.prepare();
+    engine.write(x.tensor, values);
+    engine.fill(logDet, 0);
+    await block.forward(y, x, logDet);
+    const out = new Float64Array(size);
+    const determinants = new Float64Array(samples);
+    await engine.read(y.tensor, out);
+    await engine.read(logDet.tensor, determinants);
+    return { out, determinants };
+  };
+  return {
+    parameters,
+    regime,
+    block,
+    x,
+    y,
+    values,
+    forward,
+    /** sum of weights y + sum of weights logDet. */
+    async scalar(step: number, exact: boolean) {
+      const { out, determinants } = await forward(step, exact);
+      const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, v, i) => sum + v * b[i], 0);
+      return dot(out, weights) + dot(determinants, logDetWeights);
+    },
+    /** Its gradients: that of x is returned, those of the parameters are in theirs. */
+    async backward(): Promise<Float64Array> {
+      parameters.gradient.fill(0);
+      engine.write(yBar.tensor, weights);
+      engine.write(logDetBar.tensor, logDetWeights);
+      await block.backward(xBar, yBar, logDetBar);
+      await block.collectGradient();
+      const result = new Float64Array(size);
+      await engine.read(xBar.tensor, result);
+      return result;
+    },
+  };
+}
+
+const setups = [
+  ["convolutions", convolution],
+  ["a stem", connected],
+] as const;
+const cases = formulations.flatMap((kind) =>
+  setups.map(([name, setup]) => ({ kind, name, setup: setup as Setup })),
+);
+
+describe.each(cases)("a $kind block with $name", ({ kind, setup }) => {
+  const engine = new ReferenceEngine();
+  const dim = setup.channels * (setup.grid ? setup.grid.height * setup.grid.width : 1);
+
+  it("has the gradients of finite differences where its probes are the axes and its series is long", async () => {
+    const probes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: dim }, 1);
+    const network = { ...setup.network, activation: "CLipSwish" };
+    const made = await blockOf(engine, kind, { ...setup, network }, probes, { samples: 2 });
+    const estimated = await made.scalar(0, false);
+    const xBar = await made.backward();
+    const exact = () => made.scalar(0, true);
+    expectClose([estimated], [await exact()], 1e-10);
+    expectClose(xBar, await numericalGradient(exact, made.values), 1e-7, "gradient of x");
+    await expectGradients(made.parameters.list, exact);
+    expect(made.regime.counts.unconverged).toBe(0);
+  });
+
+  it("comes back from where it went, on the fast engine", async () => {
+    const wasm = await WasmEngine.create();
+    const probes = new Probes(ESTIMATOR, 1);
+    const made = await blockOf(wasm, kind, setup, probes, { tolerance: 1e-6 });
+    await made.forward(0, false);
+    await made.block.inverse(made.x, made.y, null);
+    const back = new Float64Array(made.values.length);
+    await wasm.read(made.x.tensor, back);
+    expectClose(back, made.values, 1e-4);
+    expect(made.regime.counts.unconverged).toBe(0);
+  });
+});
+
+/**
+ * Means of many draws against exact values. Each of the compared means is normal to a good approximation, so one of
+ * them leaves 4.5 standard errors with the probability 7e-6; some 400 are compared: a false alarm in 300 changes of
+ * seed or code.
+ */
+const ALLOWED = 4.5;
+const DRAWS = 1200;
+
+describe.each([
+  { law: "poisson", probe: "rademacher", rate: 2, probes: 1 },
+  { law: "geometric", probe: "normal", rate: 0.5, probes: 2 },
+] as const)("with $law roulette and $probes $probe probes", (law) => {
+  it.each(formulations)("a %s block estimates log-determinant and gradients without bias", async (kind) => {
+    const engine = new ReferenceEngine();
+    // So few exact terms that most of the series hangs on the roulette.
+    const estimator: Estimator = { ...ESTIMATOR, ...law, exactTerms: 2, exactTermsInEvaluation: 2 };
+    const axes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: 12 }, 1);
+    const options = { samples: 1, tolerance: 1e-10, scale: 1.2 };
+    const exact = await blockOf(engine, kind, convolution, axes, options);
+    const { determinants: expected } = await exact.forward(0, true);
+    await exact.forward(0, false);
+    const exactGradients = [...(await exact.backward()), ...exact.parameters.gradient];
+
+    const made = await blockOf(engine, kind, convolution, new Probes(estimator, 1), options);
+    const count = 1 + exactGradients.length;
+    const [sums, squares] = [new Float64Array(count), new Float64Array(count)];
+    for (let draw = 0; draw < DRAWS; draw++) {
+      const { determinants } = await made.forward(draw, false);
+      const gradients = [...(await made.backward()), ...made.parameters.gradient];
+      [determinants[0], ...gradients].forEach((value, i) => {
+        sums[i] += value;
+        squares[i] += value * value;
+      });
+    }
+    [expected[0], ...exactGradients].forEach((value, i) => {
+      const mean = sums[i] / DRAWS;
+      const error = Math.sqrt(Math.max(0, squares[i] / DRAWS - mean ** 2) / DRAWS);
+      expect(Math.abs(mean - value)).toBeLessThan(ALLOWED * error + 1e-8 * Math.max(1, Math.abs(value)));
+    });
+    // The log-determinant of one draw scatters, and yet its mean is known well.
+    const scatter = Math.sqrt(squares[0] / DRAWS - (sums[0] / DRAWS) ** 2);
+    expect(scatter).toBeGreaterThan(1e-3);
+    expect(scatter / Math.sqrt(DRAWS)).toBeLessThan(0.1);
+  });
+});
