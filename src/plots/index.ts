@@ -1,5 +1,6 @@
 export { type CurveFigure, curveFigure, type Series, smooth } from "./curve.js";
 export { type DensityFigure, type DensityPanel, densityFigure } from "./density.js";
+export { type ImageSheet, imageSheet } from "./image-sheet.js";
 export { type MarginalsFigure, marginalsFigure } from "./marginals.js";
 export { type MosaicCell, type MosaicFigure, mosaicFigure } from "./mosaic.js";
 export { type Mark, type PanelsFigure, type PlanePanel, panelsFigure } from "./panels.js";

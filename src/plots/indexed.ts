@@ -15,6 +15,14 @@ export interface Pixels {
   readonly data: ArrayLike<number>;
 }
 
+/** A PNG file of three bytes a pixel. */
+export function encodeTrueColour({ width, height, data }: Pixels): Uint8Array {
+  return encode(
+    { width, height, channels: 3, depth: 8, data: Uint8Array.from(data) },
+    { zlib: { level: 9 } },
+  );
+}
+
 export function encodeIndexed({ width, height, data }: Pixels): Uint8Array {
   const codes = new Uint32Array(width * height);
   const counts = new Map<number, number>();

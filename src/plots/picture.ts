@@ -9,6 +9,8 @@ import { parseHTML } from "linkedom";
 export interface Picture {
   /** A complete, self-contained SVG document. */
   readonly svg: string;
+  /** Its PNG keeps every colour, where others have at most 256: for photographs. */
+  readonly trueColour?: boolean | undefined;
 }
 
 /** A node of the linkedom document. */
@@ -57,7 +59,7 @@ const GAP = 14;
 const { document } = parseHTML("<html></html>");
 
 /** About how wide a text is: no browser is there to measure it. */
-function widthOf(content: string, size: number): number {
+export function widthOf(content: string, size: number): number {
   const ems = Array.from(content, (c) =>
     /[fijlrt.,:;'|() ]/.test(c) ? 0.36 : /[mwMW—…]/.test(c) ? 0.95 : 0.64,
   );
@@ -127,7 +129,8 @@ export function compose({ rows, title, caption, key = [] }: Composition): Pictur
   let y = EDGE;
 
   if (title) {
-    nodes.push(text(title, EDGE, y + 18, 20, room, { "font-weight": "bold" }));
+    // Bold letters are about an eighth wider.
+    nodes.push(text(title, EDGE, y + 18, 20, (room * 8) / 9, { "font-weight": "bold" }));
     y += 34;
   }
   if (key.length > 0) {

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
 import { writeFileAtomically } from "../flows/files.js";
-import { encodeIndexed } from "./indexed.js";
+import { encodeIndexed, encodeTrueColour } from "./indexed.js";
 import type { Picture } from "./picture.js";
 
 const { resolve } = createRequire(import.meta.url);
@@ -22,7 +22,7 @@ export function renderPng(picture: Picture, scale = 2): Uint8Array {
   for (let i = 0, j = 0; i < data.length; j++) {
     for (let c = 0; c < 3; c++, i++) data[i] = pixels[4 * j + c];
   }
-  return encodeIndexed({ width, height, data });
+  return (picture.trueColour ? encodeTrueColour : encodeIndexed)({ width, height, data });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Pixel pictures inside figures: density maps and clouds of many dots, as PNG data URLs. */
 import { interpolateViridis } from "d3-scale-chromatic";
 import type { Table } from "../table.js";
-import { encodeIndexed } from "./indexed.js";
+import { encodeIndexed, encodeTrueColour } from "./indexed.js";
 
 /** The rectangle [xmin, xmax, ymin, ymax] of the plane that a picture shows. */
 export type Extent = readonly [xmin: number, xmax: number, ymin: number, ymax: number];
@@ -31,8 +31,9 @@ function rgb(hex: string): [number, number, number] {
 const viridis = Array.from({ length: 256 }, (_, i) => rgb(interpolateViridis(i / 255)));
 const notANumber = [160, 160, 160] as const;
 
-export function dataUrl(raster: Raster): string {
-  return `data:image/png;base64,${Buffer.from(encodeIndexed(raster)).toString("base64")}`;
+export function dataUrl(raster: Raster, trueColour = false): string {
+  const png = (trueColour ? encodeTrueColour : encodeIndexed)(raster);
+  return `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
 }
 
 /**
