@@ -43,6 +43,8 @@ export class Reshape extends FixedMap {
   }
 
   protected move(out: Matrix, input: Matrix): void {
-    this.engine.combine(out, 1, input);
+    // Both are contiguous.
+    const { rows, lanes, stride } = out;
+    this.engine.combine(out, 1, { ...input, rows, lanes, stride });
   }
 }

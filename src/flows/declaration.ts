@@ -76,6 +76,8 @@ const declaration = z
 
 export type FlowDeclaration = z.infer<typeof declaration>;
 export type BijectionDeclaration = z.infer<typeof bijection>;
+export type NetworkOptions = z.infer<typeof network>;
+export type EstimatorOptions = z.infer<typeof estimator>;
 export type Formulation = "residual" | "inverse-residual" | "monotone";
 
 /** Checks a declaration that was read from somewhere; throws an `input` error that says where it is wrong. */

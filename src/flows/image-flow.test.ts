@@ -1,0 +1,120 @@
+import { describe, expect, it } from "vitest";
+import { expectClose } from "../../test/support/close.js";
+import { randomise } from "../../test/support/networks.js";
+import { testRandom } from "../../test/support/rows.js";
+import { Actnorm } from "../bijections/actnorm.js";
+import type { Engine } from "../engine/engine.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
+import { factorise } from "../engine/reference/linear-algebra.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
+import { Table } from "../table.js";
+import { Flow } from "./flow.js";
+import { type ImageFlowOptions, imageFlow } from "./image-flow.js";
+
+const TINY: ImageFlowOptions = {
+  channels: 1,
+  height: 4,
+  width: 4,
+  levels: 17,
+  blocks: [1, 1],
+  growth: 4,
+  depth: 2,
+  connected: { blocks: 1, stem: 5, growth: 4 },
+  estimator: { tolerance: 1e-12, exactTermsInEvaluation: 60 },
+};
+
+/** A flow far from the identity. */
+async function randomFlow(options: ImageFlowOptions, engine: Engine = new ReferenceEngine(), capacity = 4) {
+  const flow = await Flow.create(imageFlow(options), { engine, capacity });
+  const random = testRandom(41);
+  randomise(flow.parameters, random, 1.5);
+  for (const b of flow.bijections) {
+    if (!(b instanceof Actnorm)) continue;
+    for (const p of [b.shift, b.logScale]) p.values.set(p.values.map(() => 0.3 * random.normal()));
+  }
+  await flow.settle();
+  return flow;
+}
+
+/** Pixels with noise, row-major. */
+function pixels(count: number, dim: number, levels: number): Table {
+  const random = testRandom(42);
+  return new Table(
+    count,
+    dim,
+    Float64Array.from({ length: count * dim }, () => levels * random.uniform()),
+  );
+}
+
+describe.each([
+  ["of two scales", TINY],
+  ["that factors out", { ...TINY, factorOut: true }],
+  ["of colours, not squeezed first", { ...TINY, channels: 2, height: 2, squeezeFirst: false }],
+  ["of residual blocks", { ...TINY, formulation: "residual" }],
+] as [string, ImageFlowOptions][])("a flow %s", (_, options) => {
+  it("has the log-determinant of its numerical Jacobian, start included", async () => {
+    const flow = await randomFlow(options);
+    const { dim } = flow;
+    const x = pixels(2, dim, 17);
+    const { logDet } = await flow.forward(x, { exact: true });
+    const STEP = 1e-5;
+    for (let i = 0; i < x.rows; i++) {
+      const probes = new Table(2 * dim, dim);
+      for (let j = 0; j < 2 * dim; j++) {
+        probes.values.set(x.row(i), j * dim);
+        probes.values[j * dim + (j >> 1)] += j % 2 === 0 ? STEP : -STEP;
+      }
+      const { z } = await flow.forward(probes, { logDet: false });
+      const jacobian = new Float64Array(dim * dim);
+      for (let j = 0; j < dim; j++) {
+        for (let k = 0; k < dim; k++) {
+          jacobian[k * dim + j] = (z.at(2 * j, k) - z.at(2 * j + 1, k)) / (2 * STEP);
+        }
+      }
+      // A squeeze may turn the determinant's sign, so elimination pivots by itself: J^T J has none.
+      const gram = new Float64Array(dim * dim);
+      for (let a = 0; a < dim; a++) {
+        for (let b = 0; b < dim; b++) {
+          for (let k = 0; k < dim; k++) gram[a * dim + b] += jacobian[k * dim + a] * jacobian[k * dim + b];
+        }
+      }
+      expect(logDet[i]).toBeCloseTo(factorise(gram).logDet / 2, 4);
+    }
+  });
+
+  it("estimates it, each row by its own number", async () => {
+    const flow = await randomFlow(options);
+    const x = pixels(6, flow.dim, 17);
+    const exact = await flow.logProb(x, { exact: true });
+    const estimate = await flow.logProb(x);
+    estimate.forEach((value, i) => {
+      expect(Math.abs(value - exact[i])).toBeGreaterThan(1e-9);
+      expect(Math.abs(value - exact[i])).toBeLessThan(0.5 * flow.dim);
+    });
+    expectClose(await flow.logProb(x.slice(4), { first: 4 }), estimate.slice(4), 1e-12);
+    expect(await flow.logProb(x.slice(4))).not.toEqual(estimate.slice(4));
+  });
+
+  it("goes there and back", async () => {
+    const engine = await WasmEngine.create();
+    const flow = await randomFlow({ ...options, estimator: { tolerance: 1e-6 } }, engine);
+    const x = pixels(6, flow.dim, 17);
+    const { z } = await flow.forward(x, { logDet: false });
+    const { x: back } = await flow.inverse(z, { logDet: false });
+    expectClose(back.values, x.values, 1e-4, "pixels", 17);
+    const there = await flow.forward(x, { exact: true });
+    const return_ = await flow.inverse(there.z, { exact: true });
+    expectClose(
+      return_.logDet.map((l) => -l),
+      there.logDet,
+      1e-4,
+    );
+  });
+});
+
+it("needs sizes that can be squeezed", () => {
+  expect(() => imageFlow({ ...TINY, height: 6, width: 6 })).not.toThrow();
+  return expect(Flow.create(imageFlow({ ...TINY, height: 6, width: 6 }))).rejects.toThrow(
+    /images of 4 x 3 x 3 cannot be squeezed: height and width must be even; use fewer scales/,
+  );
+});

@@ -1,0 +1,100 @@
+/** Multi-scale flows of images: convolutional blocks between squeezes, then fully connected blocks. */
+import {
+  type BijectionDeclaration,
+  type EstimatorOptions,
+  type FlowDeclaration,
+  type Formulation,
+  type NetworkOptions,
+  parseDeclaration,
+} from "./declaration.js";
+import { sizeOf } from "./shape.js";
+
+export interface ImageFlowOptions {
+  /** Of an image, in pixels. */
+  channels: number;
+  height: number;
+  width: number;
+  /** Pixels are 0 to levels - 1 (default 256). */
+  levels?: number;
+  /** How far from 0 and 1 the logit at the start keeps (default 0.05). */
+  alpha?: number;
+  /** Blocks of each scale, the finest first; a squeeze stands between scales (default [4, 4]). */
+  blocks?: readonly number[];
+  /** Whether a squeeze comes before the first scale, too (default true). */
+  squeezeFirst?: boolean;
+  /** Whether half of the channels leave the chain after every scale but the last (default false). */
+  factorOut?: boolean;
+  /** The formulation of every block (default monotone). */
+  formulation?: Formulation;
+  /** Layers of each dense concatenation (default 3). */
+  depth?: number;
+  /** Channels each convolution adds (default 32). */
+  growth?: number;
+  /** Fully connected blocks at the end, the features of their stems, and what their layers add (default 2, 64, 32). */
+  connected?: { blocks: number; stem: number; growth: number };
+  /** Activation (default CPila). */
+  activation?: string;
+  /** Upper limit of the weights' spectral norms (default 0.98). */
+  coeff?: number;
+  /** Lipschitz constant of one concatenation (default 0.98). */
+  lip?: number;
+  /** The relative change at which a power iteration ends (default 1e-3). */
+  spectralTolerance?: number;
+  /** The training step from which concatenations are learned (default 0). */
+  learnConcatenationFrom?: number;
+  /** How log-determinants are estimated (default: `stochastic`). */
+  estimator?: Partial<EstimatorOptions>;
+}
+
+/** Poisson(2) roulette behind 10 exact terms in training and 20 in evaluation. */
+export const stochastic: EstimatorOptions = {
+  law: "poisson",
+  rate: 2,
+  exactTerms: 10,
+  exactTermsInEvaluation: 20,
+  probe: "rademacher",
+  probes: 1,
+  tolerance: 1e-5,
+};
+
+/** Rounds of power iteration at a training step, at most. */
+const ROUNDS = 50;
+
+/** The chain of Ahn et al. (2022) and of the residual flows before it; an actnorm follows every block. */
+export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
+  const { channels, height, width, levels = 256, alpha = 0.05, blocks = [4, 4] } = options;
+  const { blocks: connected, stem, growth } = options.connected ?? { blocks: 2, stem: 64, growth: 32 };
+  const network: NetworkOptions = {
+    kind: "dense",
+    kernel: 3,
+    depth: options.depth ?? 3,
+    growth: options.growth ?? 32,
+    activation: options.activation ?? "CPila",
+    coeff: options.coeff ?? 0.98,
+    lip: options.lip ?? 0.98,
+    powerIterations: ROUNDS,
+    spectralTolerance: options.spectralTolerance ?? 1e-3,
+    learnConcatenationFrom: options.learnConcatenationFrom ?? 0,
+  };
+  const kind = options.formulation ?? "monotone";
+  const { kernel: _, ...matrices } = network;
+  const repeat = (count: number, own: NetworkOptions): BijectionDeclaration[] =>
+    Array.from({ length: count }, () => [{ kind, network: own }, { kind: "actnorm" }] as const).flat();
+  const scales = blocks.flatMap((count, scale): BijectionDeclaration[] => [
+    ...(scale > 0 && options.factorOut ? [{ kind: "factor-out" } as const] : []),
+    ...(scale > 0 || (options.squeezeFirst ?? true) ? [{ kind: "squeeze" } as const] : []),
+    ...repeat(count, network),
+  ]);
+  const end: BijectionDeclaration[] =
+    connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, stem, growth })] : [];
+  return parseDeclaration(
+    {
+      dim: sizeOf({ channels, height, width }),
+      image: { channels, height, width, levels, alpha },
+      estimator: { ...stochastic, ...options.estimator },
+      bijections: [...scales, ...end],
+    },
+    "imageFlow",
+    "usage",
+  );
+}
