@@ -4,7 +4,16 @@
  * two processes that unpack the same images one wins and both go on.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { FlowError } from "../../errors.js";
@@ -76,7 +85,7 @@ export async function cached<T>(
 ): Promise<{ folder: string; content: T }> {
   const cache = cacheFolder(options);
   const hash = createHash("sha256").update(JSON.stringify([VERSION, form, source.path, source.state]));
-  const folder = join(cache, `${basename(source.path)}-${hash.digest("hex").slice(0, 20)}`);
+  const folder = join(cache, `${basename(source.path).slice(0, 60)}-${hash.digest("hex").slice(0, 20)}`);
   const found = readEntry<T>(folder);
   if (found) return { folder, content: found.content };
 
@@ -84,8 +93,9 @@ export async function cached<T>(
   let unmake = () => {};
   try {
     output(cache, () => {
-      unmake = makeFolder(partial);
+      unmake = makeFolder(cache);
       sweep(cache);
+      mkdirSync(partial, { recursive: true });
     });
     const content = await unpack(partial);
     output(partial, () => {
@@ -96,7 +106,9 @@ export async function cached<T>(
     settle(partial, folder);
     return { folder, content };
   } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
+    try {
+      rmSync(partial, { recursive: true, force: true });
+    } catch {} // The first error says what is wrong.
     unmake();
     throw error;
   }
