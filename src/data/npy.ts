@@ -1,13 +1,9 @@
-/**
- * NumPy's array files, format version 1.0: the magic string "\x93NUMPY", two bytes of version, the length of
- * the header in two bytes, the header (a Python dictionary in ASCII, padded to a multiple of 64 bytes) and
- * the numbers. Source: NumPy's documentation of `numpy.lib.format`.
- */
+/** NumPy's array files, format version 1.0, of numbers in one or two dimensions. */
 import { check, FlowError } from "../errors.js";
 import { Table } from "../table.js";
+import { npyMagic, parseNpyHeader } from "./npy-header.js";
 
-const MAGIC = [0x93, ...new TextEncoder().encode("NUMPY")];
-const PREFIX = MAGIC.length + 4;
+const PREFIX = npyMagic.length + 4;
 const ALIGNMENT = 64;
 
 /** The bytes of a .npy file that holds the table as an array of float64 of shape (rows, columns). */
@@ -17,7 +13,7 @@ export function writeNpy(table: Table): Uint8Array {
   const header = `${dictionary.padEnd(start - PREFIX - 1)}\n`;
   const { buffer, byteOffset, byteLength } = table.values;
   const bytes = new Uint8Array(start + byteLength);
-  bytes.set([...MAGIC, 1, 0, header.length & 0xff, header.length >> 8]);
+  bytes.set([...npyMagic, 1, 0, header.length & 0xff, header.length >> 8]);
   bytes.set(new TextEncoder().encode(header), PREFIX);
   bytes.set(new Uint8Array(buffer, byteOffset, byteLength), start);
   return bytes;
@@ -32,20 +28,15 @@ export function writeNpy(table: Table): Uint8Array {
  */
 export function readNpy(bytes: Uint8Array, path: string): Table {
   const fail = (what: string) => new FlowError("input", `${path}: ${what}`);
-  if (!MAGIC.every((byte, i) => bytes[i] === byte)) throw fail("not a .npy file");
-  if (bytes.length < PREFIX) throw fail("the file ends within its header");
-  if (bytes[6] !== 1)
-    throw fail(`format version ${bytes[6]}.${bytes[7]} of .npy files is not read, only 1.0`);
-  const start = PREFIX + bytes[8] + 256 * bytes[9];
-  if (bytes.length < start) throw fail("the file ends within its header");
+  const parsed = parseNpyHeader(bytes, path);
+  if (bytes.length < npyMagic.length) throw fail("not a .npy file");
+  if (parsed === null) throw fail("the file ends within its header");
+  const { type, fortranOrder, shape, start } = parsed;
 
-  const header = new TextDecoder().decode(bytes.subarray(PREFIX, start));
-  const type = /'descr':\s*'([^']*)'/.exec(header)?.[1];
-  const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(header)?.[1].match(/\d+/g)?.map(Number) ?? [];
   if (type !== "<f8" && type !== "<f4") {
-    throw fail(`numbers of type ${type ?? "unknown"} are not read, only float64 (<f8) and float32 (<f4)`);
+    throw fail(`numbers of type ${type} are not read, only float64 (<f8) and float32 (<f4)`);
   }
-  if (!/'fortran_order':\s*False/.test(header)) throw fail("Fortran order is not read, only C order");
+  if (fortranOrder) throw fail("Fortran order is not read, only C order");
   if (shape.length !== 1 && shape.length !== 2) {
     throw fail(`an array of ${shape.length} dimensions is not read, only of 1 or 2`);
   }

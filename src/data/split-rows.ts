@@ -1,6 +1,6 @@
-import { Purpose, Random } from "../engine/random.js";
 import { check } from "../errors.js";
 import { Table } from "../table.js";
+import { heldOut, shuffledOrder } from "./shuffled-order.js";
 
 /**
  * Shuffles the rows (Fisher and Yates; the same for the same seed) and holds out a share of them.
@@ -11,16 +11,11 @@ import { Table } from "../table.js";
 export function splitRows(table: Table, fraction: number, seed: number): { train: Table; test: Table } {
   check(fraction > 0 && fraction < 1, "usage", `the share of test rows is between 0 and 1, not ${fraction}`);
   check(table.rows >= 2, "input", `a table needs at least 2 rows to be split, this one has ${table.rows}`);
-  const random = new Random(seed, Purpose.splitting);
-  const order = Uint32Array.from({ length: table.rows }, (_, i) => i);
-  for (let i = table.rows - 1; i > 0; i--) {
-    const j = random.integer(i + 1);
-    [order[i], order[j]] = [order[j], order[i]];
-  }
+  const order = shuffledOrder(table.rows, seed);
   const shuffled = new Table(table.rows, table.columns);
   order.forEach((row, i) => {
     shuffled.row(i).set(table.row(row));
   });
-  const held = Math.min(Math.max(Math.round(fraction * table.rows), 1), table.rows - 1);
+  const held = heldOut(table.rows, fraction);
   return { train: shuffled.slice(held), test: shuffled.slice(0, held) };
 }
