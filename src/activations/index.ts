@@ -1,12 +1,12 @@
 import { FlowError } from "../errors.js";
 import type { Activation } from "./activation.js";
-import { clipswish } from "./clipswish.js";
+import { clipswish, lipswish } from "./clipswish.js";
 import { cpila } from "./cpila.js";
 import { elu } from "./elu.js";
 import { crelu, relu } from "./relu.js";
 import { tanh } from "./tanh.js";
 
-export const activations: readonly Activation[] = [cpila, clipswish, crelu, relu, elu, tanh];
+export const activations: readonly Activation[] = [cpila, clipswish, lipswish, crelu, relu, elu, tanh];
 
 export const activationNames = activations.map((a) => a.name);
 

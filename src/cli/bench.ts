@@ -159,5 +159,5 @@ function solversCommand(bench: Command): void {
 
 async function benchRun(path: string, options: SolverBenchmarkOptions): Promise<SolverBenchmark> {
   const { run, flow } = await openModel(path);
-  return benchSolversOf(run.path, flow, trainingSource(run), options);
+  return benchSolversOf(run.path, flow, await trainingSource(run), options);
 }

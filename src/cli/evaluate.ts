@@ -1,17 +1,20 @@
 import type { Command } from "commander";
-import { toySource } from "../data/source.js";
+import { type DataSource, tableSource, toySource } from "../data/source.js";
 import { check } from "../errors.js";
-import { looksLikeFile, readTable } from "../experiments/data.js";
+import { looksLikeFile, looksLikeImages, readTable, resolveData } from "../experiments/data.js";
 import { withRanks } from "../ranks/pool.js";
-import { evaluate } from "../training/evaluate.js";
+import { dataSource } from "../training/job.js";
 import type { Run } from "../training/run.js";
-import { testSamples } from "../training/train-run.js";
-import { threadCount } from "./options.js";
+import { likelihood, testSamples } from "../training/train-run.js";
+import { integer, threadCount } from "./options.js";
 import { aligned, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
 
 interface EvaluateOptions {
   data?: string;
+  dataDir?: string;
+  samples?: string;
+  exact?: boolean;
   columns?: string;
   threads?: string;
   json?: boolean;
@@ -21,13 +24,16 @@ export function evaluateCommand(program: Command): void {
   program
     .command("evaluate <run>")
     .description(
-      "test loss of a run's model in nats, with the entropy of the data and the gap to it where known",
+      "test loss of a run's model in nats, of images in bits per dimension, with the entropy of the data where known",
     )
     .option(
       "--data <name|file>",
       "a toy density or a file to evaluate on (default: the test data of the run)",
     )
+    .option("--data-dir <dir>", "the folder with the files of a named data set of images")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
+    .option("--samples <n>", `test samples at most (default: ${testSamples})`)
+    .option("--exact", "of images: exact log-determinants, by whole Jacobians; for small ones")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
@@ -41,13 +47,21 @@ Examples:
       const began = performance.now();
       const ranks = threadCount(options.threads);
       const { run, flow } = await openModel(path);
-      const { name, test, entropy } = testData(run, options.data, options.columns);
+      const { seed } = run.config.training;
+      const source = await testSource(run, options);
+      const { name, entropy } = source;
       check(
-        test.columns === flow.dim,
+        source.dim === flow.dim,
         "input",
-        `${name} has ${test.columns} columns, the model was trained on ${flow.dim}`,
+        `${name} has ${source.dim} columns, the model was trained on ${flow.dim}`,
       );
-      const { loss, standardError, rows } = await withRanks(flow, (pool) => evaluate(pool, test), { ranks });
+      const samples = options.samples === undefined ? testSamples : integer("--samples", options.samples, 1);
+      const exact = options.exact ?? false;
+      const score = likelihood(source, seed, { exact });
+      const { unit } = score;
+      const { loss, standardError, rows } = await withRanks(flow, (pool) => score.measure(pool, samples), {
+        ranks,
+      });
       const seconds = (performance.now() - began) / 1000;
       const gap = entropy === null ? null : loss - entropy;
       // A run that is going on beyond its model has more steps in its configuration.
@@ -59,7 +73,7 @@ Examples:
         rows,
         testLoss: loss,
         standardError,
-        unit: "nats",
+        unit,
         entropy,
         gap,
         msPerStep,
@@ -70,7 +84,7 @@ Examples:
         result,
         aligned([
           ["data", `${name}, ${rows} rows`],
-          ["test loss", `${loss.toFixed(4)} ± ${standardError.toFixed(4)} nats`],
+          ["test loss", `${loss.toFixed(4)} ± ${standardError.toFixed(4)} ${unit}`],
           ...(entropy === null
             ? []
             : ([
@@ -82,17 +96,16 @@ Examples:
     });
 }
 
-function testData(run: Run, data: string | undefined, columns: string | undefined) {
-  const { seed } = run.config.training;
-  if (data === undefined) {
-    const source = trainingSource(run);
-    return { name: source.name, test: source.test(seed, testSamples), entropy: source.entropy };
+/** The test data of the run, or what --data names: of a file all of it. */
+async function testSource(run: Run, { data, columns, dataDir }: EvaluateOptions): Promise<DataSource> {
+  if (data === undefined) return await trainingSource(run);
+  if (looksLikeImages(data)) {
+    const { seed } = run.config.training;
+    return await dataSource((await resolveData(data, seed, undefined, { dataDir })).job);
   }
-  if (!looksLikeFile(data)) {
-    const source = toySource(data);
-    return { name: data, test: source.test(seed, testSamples), entropy: source.entropy };
-  }
-  return { name: data, test: readTable(data, runColumns(run, columns)).table, entropy: null };
+  if (!looksLikeFile(data)) return toySource(data);
+  const { table, names } = readTable(data, runColumns(run, columns));
+  return tableSource(data, table, table, names);
 }
 
 /** The columns to read: those asked for, or those of the run where names tell them apart. */

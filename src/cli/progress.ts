@@ -10,19 +10,23 @@ export interface Progress {
   end(): void;
 }
 
-export function progress(first: number, steps: number): Progress {
+/** `images`: how many each step takes, where the speed is to be told in images. */
+export function progress(first: number, steps: number, unit = "nats", images: number | null = null): Progress {
   const began = performance.now();
   let smoothed = 0;
   let count = 0;
   const speed = (step: number) => (1000 * (step - first)) / (performance.now() - began);
+  const told = (step: number) => {
+    const per = speed(step) * (images ?? 1);
+    return `${per.toFixed(per < 10 ? 1 : 0)} ${images ? "images" : "steps"}/s`;
+  };
   const left = (step: number) => duration((steps - step) / Math.max(speed(step), 1e-9));
   const smooth = (loss: number) => {
     smoothed += (loss - smoothed) * Math.max(1 / ++count, SMOOTHING);
     return smoothed.toFixed(3);
   };
   if (process.stderr.isTTY) {
-    const format =
-      "{bar} {percentage}% | step {value}/{total} | loss {loss} nats | {speed} steps/s | {left} left";
+    const format = `{bar} {percentage}% | step {value}/{total} | loss {loss} ${unit} | {speed} | {left} left`;
     const bar = new SingleBar(
       { format, stream: process.stderr, hideCursor: true, barsize: 24 },
       Presets.shades_classic,
@@ -30,7 +34,7 @@ export function progress(first: number, steps: number): Progress {
     bar.start(steps, first, { loss: "-", speed: "-", left: "-" });
     return {
       update: (step, loss) =>
-        bar.update(step, { loss: smooth(loss), speed: speed(step).toFixed(0), left: left(step) }),
+        bar.update(step, { loss: smooth(loss), speed: told(step), left: left(step) }),
       end: () => bar.stop(),
     };
   }
@@ -41,7 +45,7 @@ export function progress(first: number, steps: number): Progress {
       if (performance.now() - last < LINE_EVERY_MS && step < steps) return;
       last = performance.now();
       process.stderr.write(
-        `step ${step}/${steps}  loss ${text} nats  ${speed(step).toFixed(0)} steps/s  ${left(step)} left\n`,
+        `step ${step}/${steps}  loss ${text} ${unit}  ${told(step)}  ${left(step)} left\n`,
       );
     },
     end: () => {},

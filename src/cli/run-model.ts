@@ -13,6 +13,6 @@ export async function openModel(path: string): Promise<{ run: Run; flow: Flow }>
   return { run, flow: await loadFlow(run.path) };
 }
 
-export function trainingSource(run: Run): DataSource {
-  return dataSource(reloadData(run.config.data, run.config.training.seed).job);
+export async function trainingSource(run: Run): Promise<DataSource> {
+  return await dataSource((await reloadData(run.config.data, run.config.training.seed)).job);
 }

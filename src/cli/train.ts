@@ -3,21 +3,25 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { DataSource } from "../data/source.js";
 import { check } from "../errors.js";
-import { reloadData, resolveData } from "../experiments/data.js";
+import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
+import { imagePresetFor, imagePresets, monotoneImagePresets } from "../experiments/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
-import { monotoneFlow } from "../flows/declaration.js";
+import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
 import type { Flow } from "../flows/flow.js";
+import { imageFlow } from "../flows/image-flow.js";
 import { version } from "../package.js";
 import { loadCheckpoint } from "../training/checkpoint.js";
 import { dataSource } from "../training/job.js";
 import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
-import { type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
+import { likelihood, type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
+import type { TrainingOptions } from "../training/trainer.js";
 import { integer, positive, threadCount } from "./options.js";
 import { aligned, remark, report } from "./output.js";
 import { duration, progress } from "./progress.js";
 
 interface TrainOptions {
   data?: string;
+  dataDir?: string;
   columns?: string;
   preset?: string;
   steps?: string;
@@ -39,19 +43,23 @@ export function trainCommand(program: Command): void {
     )
     .option(
       "--data <name|file>",
-      "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), or a CSV or NPY file of 1 to 16 numeric columns (default: 2spirals)",
+      "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), a CSV or NPY file of 1 to 16 numeric columns, images (digits, mnist, fashion-mnist, cifar10, imagenet32, imagenet64), or a folder of PNG or JPEG files (default: 2spirals)",
     )
+    .option("--data-dir <dir>", "the folder with the files of mnist, fashion-mnist, cifar10 or imagenet")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option(
       "--preset <name>",
-      `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset})`,
+      `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset}); of images ${Object.keys(monotoneImagePresets).join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data)`,
     )
-    .option("--steps <n>", `training steps (default: ${defaultSteps}; the original protocol has 50000)`)
-    .option("--batch <n>", "samples a step (default: 500)")
+    .option(
+      "--steps <n>",
+      `training steps (default: ${defaultSteps}, where the original protocol has 50000; of images what the preset says)`,
+    )
+    .option("--batch <n>", "samples a step (default: 500, of images 64)")
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")
-    .option("--learning-rate <x>", "Adam's step size (default: 0.001)")
+    .option("--learning-rate <x>", "Adam's step size (default: that of the preset)")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
-    .option("--checkpoint-every <n>", "steps between checkpoints (default: 500)")
+    .option("--checkpoint-every <n>", "steps between checkpoints (default: 500, of images what the preset says)")
     .option("--out <dir>", "the run directory (default: a new one in runs/)")
     .option(
       "--resume <dir>",
@@ -66,27 +74,36 @@ Examples:
   $ monotone-flows train --data pinwheel --steps 50000 --out runs/pinwheel
   $ monotone-flows train --data 8gaussians --preset i-densenet
   $ monotone-flows train --data wine.csv --columns alcohol,density,pH
+  $ monotone-flows train --data digits
+  $ monotone-flows train --data mnist --data-dir ~/mnist --preset mnist-small-i-densenet --steps 2000
+  $ monotone-flows train --data photographs/ --steps 5000
   $ monotone-flows train --resume runs/pinwheel --steps 100000`,
     )
     .action(trainAction);
 }
 
 async function trainAction(options: TrainOptions): Promise<void> {
-  const start = options.resume === undefined ? startRun(options) : resumeRun(options);
+  const start = await (options.resume === undefined ? startRun(options) : resumeRun(options));
   const { run, state } = start;
   const { config } = run;
-  const source = dataSource(start.data);
-  const { steps } = config.training;
+  const source = await dataSource(start.data);
+  const { steps, batch } = config.training;
   const first = state?.step ?? 0;
   remark(
     `${first > 0 ? `Going on from step ${first}` : "Training"}: ${config.preset} on ${source.name}, ${steps} steps, ` +
       `${config.threads} ${config.threads === 1 ? "thread" : "threads"}, in ${run.path}`,
   );
-  const bar = progress(first, steps);
+  const { unit } = likelihood(source, config.training.seed);
+  const bar = progress(first, steps, unit, source.image ? batch : null);
   try {
     const result = await trainRun(start, {
       goOn: `monotone-flows train --resume ${run.path}`,
       onStep: bar.update,
+      onTest: async (flow, step) => {
+        if (!source.image) return;
+        const { writeSamples } = await import("../experiments/image-figures.js");
+        await writeSamples(flow, config.training.seed, run.file("figures", `samples-step-${step}`), `step ${step}`);
+      },
       onTrained: async (flow, { summary }) => {
         bar.end();
         await drawPictures(run, flow, source, summary);
@@ -98,30 +115,59 @@ async function trainAction(options: TrainOptions): Promise<void> {
   }
 }
 
-function startRun(options: TrainOptions): RunJob {
-  const name = options.preset ?? defaultPreset;
-  const { flow, training } = preset(name);
+/** What a preset says of the data at hand. */
+interface Plan {
+  declaration: FlowDeclaration;
+  training: Omit<TrainingOptions, "seed" | "steps">;
+  steps: number;
+  checkpointEvery: number;
+}
+
+function planOf(name: string, data: ResolvedData): Plan {
+  if (!data.image) {
+    check(
+      !Object.hasOwn(imagePresets, name),
+      "usage",
+      `the preset ${name} is for images; choose one of ${Object.keys(presets).join(", ")}`,
+    );
+    const { flow, training } = preset(name);
+    const { dim, standardisation } = data;
+    const declaration = monotoneFlow({ ...flow, dim, ...(standardisation ? { standardisation } : {}) });
+    return { declaration, training, steps: defaultSteps, checkpointEvery: 500 };
+  }
+  const found = Object.hasOwn(imagePresets, name) ? imagePresets[name] : undefined;
+  check(
+    found !== undefined,
+    "usage",
+    `unknown preset '${name}' for images; choose one of ${Object.keys(imagePresets).join(", ")}`,
+  );
+  const { flow, training, steps, checkpointEvery } = found;
+  const { shape, levels } = data.image;
+  return { declaration: imageFlow({ ...flow, ...shape, levels }), training, steps, checkpointEvery };
+}
+
+async function startRun(options: TrainOptions): Promise<RunJob> {
+  const named = options.data ?? "2spirals";
+  const images = looksLikeImages(named);
+  const name = options.preset ?? (images ? imagePresetFor(named) : defaultPreset);
   const seed = integer("--seed", options.seed ?? "0", 0);
+  const columns = options.columns?.split(",").map((c) => c.trim());
+  const flips = Object.hasOwn(imagePresets, name) && imagePresets[name].flips;
+  const data = await resolveData(named, seed, columns, { dataDir: options.dataDir, flips });
+  for (const sentence of data.remarks ?? []) remark(sentence);
+  const plan = planOf(name, data);
+  const { training } = plan;
   const config = {
-    steps: integer("--steps", options.steps ?? String(defaultSteps), 1),
+    ...training,
+    steps: integer("--steps", options.steps ?? String(plan.steps), 1),
     batch: integer("--batch", options.batch ?? String(training.batch), 1),
     learningRate: positive("--learning-rate", options.learningRate ?? String(training.learningRate)),
-    l2: training.l2,
     seed,
+    schedule: training.schedule?.map((change) => ({ ...change })),
   };
   check(config.batch <= 1_000_000, "usage", `--batch must be at most 1000000, not ${config.batch}`);
   const threads = Math.min(threadCount(options.threads), config.batch);
-  const checkpointEvery = integer("--checkpoint-every", options.checkpointEvery ?? "500", 1);
-  const data = resolveData(
-    options.data ?? "2spirals",
-    seed,
-    options.columns?.split(",").map((c) => c.trim()),
-  );
-  const declaration = monotoneFlow({
-    ...flow,
-    dim: data.dim,
-    ...(data.standardisation ? { standardisation: data.standardisation } : {}),
-  });
+  const checkpointEvery = integer("--checkpoint-every", options.checkpointEvery ?? String(plan.checkpointEvery), 1);
   const runConfig: RunConfig = {
     format: RUN_FORMAT,
     version,
@@ -130,24 +176,26 @@ function startRun(options: TrainOptions): RunJob {
     training: config,
     threads,
     checkpointEvery,
-    flow: declaration,
+    flow: plan.declaration,
   };
-  const run = Run.create(options.out ?? freshFolder(dataSource(data.job).name, name), runConfig);
+  const run = Run.create(options.out ?? freshFolder((await dataSource(data.job)).name, name), runConfig);
   return { run, data: data.job, state: null };
 }
 
-/** runs/<data>-<preset>, with a number where that is taken. */
+/** runs/<data>-<preset>, with a number where that is taken; a preset that has the name of the data says it once. */
 function freshFolder(data: string, presetName: string): string {
-  const base = join("runs", `${data.replace(/\.(csv|npy|gz|tsv|txt)/g, "")}-${presetName}`);
+  const stem = data.replace(/\.(csv|npy|gz|tsv|txt)/g, "");
+  const base = join("runs", presetName.startsWith(stem) ? presetName : `${stem}-${presetName}`);
   for (let n = 1; ; n++) {
     const folder = n === 1 ? base : `${base}-${n}`;
     if (!existsSync(folder)) return folder;
   }
 }
 
-function resumeRun(options: TrainOptions): RunJob {
+async function resumeRun(options: TrainOptions): Promise<RunJob> {
   const fixed = [
     "data",
+    "dataDir",
     "columns",
     "preset",
     "batch",
@@ -178,7 +226,7 @@ function resumeRun(options: TrainOptions): RunJob {
   check(state !== null || model === null, "run", `${run.path} has a model but no checkpoint to go on from`);
   if (options.threads !== undefined)
     config.threads = Math.min(threadCount(options.threads), config.training.batch);
-  const data = reloadData(config.data, config.training.seed);
+  const data = await reloadData(config.data, config.training.seed);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.sweep();
   return { run, data: data.job, state };
@@ -191,6 +239,13 @@ async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: R
   const { densityPicture, lossPicture } = await import("../experiments/figures.js");
   const { writePicture } = await import("../plots/index.js");
   const title = `${presetName} on ${source.name}`;
+  if (source.image) {
+    const { writeSamples } = await import("../experiments/image-figures.js");
+    const caption = `${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} bits/dim`;
+    await writeSamples(flow, training.seed, run.file("figures", "samples"), title, caption);
+    writePicture(lossPicture(run.metrics(), null, title, summary.unit), run.file("figures", "loss"));
+    return;
+  }
   const floor = summary.gap === null ? "" : `, ${summary.gap.toFixed(3)} above the entropy`;
   const caption = `${title}: ${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} nats${floor}`;
   writePicture(await densityPicture(flow, source, training.seed, caption), run.file("figures", "density"));
@@ -198,8 +253,8 @@ async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: R
 }
 
 function inWords(run: Run, { summary, test }: RunResult): string[] {
-  const nats = (x: number) => `${x.toFixed(4)} nats`;
-  const { entropy, gap, unconverged } = summary;
+  const { entropy, gap, unconverged, unit } = summary;
+  const nats = (x: number) => `${x.toFixed(4)} ${unit}`;
   const lines = aligned([
     ["test loss", `${nats(test.loss)} ± ${test.standardError.toFixed(4)} (${test.rows} samples)`],
     ...(entropy === null

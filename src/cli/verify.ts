@@ -28,7 +28,7 @@ Examples:
       const { run, flow } = await openModel(path);
       const { seed } = run.config.training;
       const data = new Table(SAMPLES, flow.dim);
-      trainingSource(run).fill(data.values, seed, STEP, 0, SAMPLES);
+      (await trainingSource(run)).fill(data.values, seed, STEP, 0, SAMPLES);
       const latents = new Table(SAMPLES, flow.dim);
       const random = new Random(seed, Purpose.verification);
       for (let i = 0; i < latents.values.length; i++) latents.values[i] = random.normal();

@@ -1,6 +1,7 @@
 import { Purpose, Random } from "../engine/random.js";
 import { check } from "../errors.js";
 import { Table } from "../table.js";
+import type { ImageShape } from "./images/image-set.js";
 import { type ToyDensity, toyDensity } from "./toy/index.js";
 
 /** What training draws its samples from. */
@@ -17,8 +18,15 @@ export interface DataSource {
    * step. Every sample depends on (seed, step, sample index) only.
    */
   fill(out: Float64Array, seed: number, step: number, start: number, count: number): void;
-  /** The fixed test sample: `count` fresh draws (toy), or the first `count` of the held-out rows (table). */
-  test(seed: number, count: number): Table;
+  /**
+   * The fixed test sample: `count` fresh draws (toy), or `count` of the held-out rows, fewer at their end. Images, of
+   * which not all fit into memory, come from number `first` on (default 0).
+   */
+  test(seed: number, count: number, first?: number): Table;
+  /** The number of held-out rows; absent where test samples are drawn. */
+  readonly testRows?: number;
+  /** What the rows are images of. */
+  readonly image?: { readonly shape: ImageShape; readonly levels: number };
   /** The density itself where it is known. */
   readonly density: ToyDensity | null;
 }

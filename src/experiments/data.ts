@@ -1,8 +1,10 @@
 /** What `--data NAME|FILE` means: a toy density by name, or a table from a CSV or NPY file. */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { readCsv } from "../data/csv.js";
+import { imageSize, type ImageShape } from "../data/images/image-set.js";
+import { imageDataNames, openImages } from "../data/images/index.js";
 import { readNpy } from "../data/npy.js";
 import { splitRows } from "../data/split-rows.js";
 import { standardisation } from "../data/standardise.js";
@@ -33,6 +35,10 @@ export interface ResolvedData {
   config: Density<DataConfig>;
   job: Density<DataJob>;
   dim: number;
+  /** Of the rows where they are images. */
+  image?: { shape: ImageShape; levels: number };
+  /** What a person should know of the data. */
+  remarks?: readonly string[];
   /** Of the training rows; toy densities are used as they are. */
   standardisation?: { mean: number[]; deviation: number[] };
 }
@@ -40,8 +46,34 @@ export interface ResolvedData {
 /** Whether --data names a file rather than a toy density. */
 export const looksLikeFile = (data: string) => /[./\\]/.test(data) || existsSync(data);
 
+/** Whether --data names images: a data set that is known by name, a folder, or a file of images. */
+export const looksLikeImages = (data: string) =>
+  imageDataNames.includes(data) ||
+  (existsSync(data) && statSync(data).isDirectory()) ||
+  /\.(png|jpe?g|npz|bin(\.gz)?)$|-ubyte(\.gz)?$/i.test(data);
+
+/** How images are read. */
+export interface ImageOptions {
+  dataDir?: string | undefined;
+  flips?: boolean | undefined;
+}
+
 /** Loads what --data names, for training with this seed (which decides the rows held out for testing). */
-export function resolveData(data: string, seed: number, columns?: readonly string[]): ResolvedData {
+export async function resolveData(
+  data: string,
+  seed: number,
+  columns?: readonly string[],
+  images: ImageOptions = {},
+): Promise<ResolvedData> {
+  if (looksLikeImages(data)) {
+    check(!columns, "usage", "--columns picks columns of a table; images are taken whole");
+    return await resolveImages(data, seed, images);
+  }
+  check(
+    images.dataDir === undefined,
+    "usage",
+    `--data-dir is the folder of a data set of images (${imageDataNames.join(", ")})`,
+  );
   if (!looksLikeFile(data)) {
     toyDensity(data);
     check(!columns, "usage", "--columns picks columns of a file; a toy density has none to choose");
@@ -78,13 +110,14 @@ export function resolveData(data: string, seed: number, columns?: readonly strin
 }
 
 /** The data of a run again; throws if its file has changed since. */
-export function reloadData(config: DataConfig, seed: number): ResolvedData {
+export async function reloadData(config: DataConfig, seed: number): Promise<ResolvedData> {
   check(
     config.kind !== "staircase",
     "run",
     "this run fits a function, not a density; only `monotone-flows reproduce 1d` knows what to do with it",
   );
   if (config.kind === "toy") return resolveData(config.name, seed);
+  if (config.kind === "images") return resolveData(config.data, seed, undefined, config);
   const { path, columns, sha256 } = config;
   check(
     createHash("sha256").update(readFile(path)).digest("hex") === sha256,
@@ -94,4 +127,22 @@ export function reloadData(config: DataConfig, seed: number): ResolvedData {
   // Names that stand twice choose nothing: the whole file was read then.
   const whole = extname(path) === ".npy" || new Set(columns).size < columns.length;
   return resolveData(path, seed, whole ? undefined : columns);
+}
+
+async function resolveImages(data: string, seed: number, options: ImageOptions): Promise<ResolvedData> {
+  const { dataDir, flips = false } = options;
+  const source = await openImages({ data, dataDir, seed });
+  const { shape, levels, remarks } = source;
+  return {
+    config: {
+      kind: "images",
+      data: imageDataNames.includes(data) ? data : resolve(data),
+      ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
+      flips,
+    },
+    job: { kind: "images", source, flips },
+    dim: imageSize(shape),
+    image: { shape, levels },
+    remarks,
+  };
 }

@@ -70,7 +70,12 @@ export async function densityPicture(
 }
 
 /** Training and test loss over the steps, with the entropy as the floor where it is known. */
-export function lossPicture(metrics: readonly Metrics[], entropy: number | null, title: string): Picture {
+export function lossPicture(
+  metrics: readonly Metrics[],
+  entropy: number | null,
+  title: string,
+  unit = "nats",
+): Picture {
   const x = metrics.map((m) => m.step);
   const y = metrics.map((m) => m.loss);
   const tests = metrics.filter((m) => m.testLoss !== undefined);
@@ -89,7 +94,7 @@ export function lossPicture(metrics: readonly Metrics[], entropy: number | null,
       : []),
   ];
   const rules = entropy === null ? [] : [{ y: entropy, label: `entropy of the data ${entropy.toFixed(3)}` }];
-  return curveFigure({ title, xLabel: "step", yLabel: "loss (nats)", series, rules });
+  return curveFigure({ title, xLabel: "step", yLabel: `loss (${unit})`, series, rules });
 }
 
 /** Samples alone: dots in the plane for two columns, histograms and a scatter matrix otherwise. */

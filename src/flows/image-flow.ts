@@ -26,9 +26,11 @@ export interface ImageFlowOptions {
   factorOut?: boolean;
   /** The formulation of every block (default monotone). */
   formulation?: Formulation;
-  /** Layers of each dense concatenation (default 3). */
+  /** Dense concatenation, or layers one after the other (default dense). */
+  network?: "dense" | "multilayer";
+  /** Layers of each network before its closing one (default 3). */
   depth?: number;
-  /** Channels each convolution adds (default 32). */
+  /** Channels each convolution adds, or has (default 32). */
   growth?: number;
   /** Fully connected blocks at the end, the features of their stems, and what their layers add (default 2, 64, 32). */
   connected?: { blocks: number; stem: number; growth: number };
@@ -65,7 +67,7 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   const { channels, height, width, levels = 256, alpha = 0.05, blocks = [4, 4] } = options;
   const { blocks: connected, stem, growth } = options.connected ?? { blocks: 2, stem: 64, growth: 32 };
   const network: NetworkOptions = {
-    kind: "dense",
+    kind: options.network ?? "dense",
     kernel: 3,
     depth: options.depth ?? 3,
     growth: options.growth ?? 32,

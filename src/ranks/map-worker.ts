@@ -2,6 +2,7 @@
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import type { MapOptions } from "../flows/flow-maps.js";
 import { mapPieces, type RowMap, type SharedRows } from "./shared-rows.js";
 import { serve } from "./start.js";
 
@@ -15,7 +16,7 @@ export type MapTask =
       shared: SharedRows;
     }
   | { kind: "load"; parameters: ReadonlyMap<string, Float64Array> }
-  | { kind: "map"; map: RowMap; count: number };
+  | { kind: "map"; map: RowMap; count: number; options: MapOptions };
 
 let flow: Flow;
 let shared: SharedRows;
@@ -28,5 +29,5 @@ serve(async (task: MapTask) => {
   } else if (task.kind === "load") {
     flow.parameters.load(task.parameters, "rank 0");
     flow.prepare();
-  } else await mapPieces(flow, shared, task.map, task.count);
+  } else await mapPieces(flow, shared, task.map, task.count, task.options);
 });

@@ -2,11 +2,12 @@
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
-import type { FlowMaps } from "../flows/flow-maps.js";
+import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { checkedSamples, latents, type Samples } from "../flows/samples.js";
 import { Table } from "../table.js";
 import type { MapTask } from "./map-worker.js";
 import {
+  from,
   type MappedRows,
   mapPieces,
   mapRows,
@@ -88,25 +89,25 @@ export class RankPool implements FlowMaps {
   }
 
   /** As `Flow.forward`. Throws an `internal` error if a rank dies. */
-  async forward(x: Samples): Promise<{ z: Table; logDet: Float64Array }> {
-    const { points, numbers } = await this.#map("forward", x);
+  async forward(x: Samples, options: MapOptions = {}): Promise<{ z: Table; logDet: Float64Array }> {
+    const { points, numbers } = await this.#map("forward", x, options);
     return { z: points, logDet: numbers };
   }
 
   /** As `Flow.inverse`. Throws an `internal` error if a rank dies. */
-  async inverse(z: Samples): Promise<{ x: Table; logDet: Float64Array }> {
-    const { points, numbers } = await this.#map("inverse", z);
+  async inverse(z: Samples, options: MapOptions = {}): Promise<{ x: Table; logDet: Float64Array }> {
+    const { points, numbers } = await this.#map("inverse", z, options);
     return { x: points, logDet: numbers };
   }
 
   /** As `Flow.logProb`. Throws an `internal` error if a rank dies. */
-  async logProb(x: Samples): Promise<Float64Array> {
-    return (await this.#map("logProb", x)).numbers;
+  async logProb(x: Samples, options: MapOptions = {}): Promise<Float64Array> {
+    return (await this.#map("logProb", x, options)).numbers;
   }
 
   /** As `Flow.sample`. Throws an `internal` error if a rank dies. */
   async sample(count: number, { seed = 0 } = {}): Promise<Table> {
-    return (await this.inverse(latents(count, this.#flow.dim, seed))).x;
+    return (await this.inverse(latents(count, this.#flow.dim, seed), { logDet: false })).x;
   }
 
   /** Ends the workers; a later call starts new ones. */
@@ -116,13 +117,21 @@ export class RankPool implements FlowMaps {
     await crew?.team.terminate();
   }
 
-  #map(map: RowMap, samples: Samples): Promise<{ points: Table; numbers: Float64Array }> {
-    const run = this.#turn.then(() => this.#mapTable(map, checkedSamples(samples, this.#flow.dim)));
+  #map(
+    map: RowMap,
+    samples: Samples,
+    options: MapOptions,
+  ): Promise<{ points: Table; numbers: Float64Array }> {
+    const run = this.#turn.then(() => this.#mapTable(map, checkedSamples(samples, this.#flow.dim), options));
     this.#turn = run.catch(() => {});
     return run;
   }
 
-  async #mapTable(map: RowMap, input: Table): Promise<{ points: Table; numbers: Float64Array }> {
+  async #mapTable(
+    map: RowMap,
+    input: Table,
+    options: MapOptions,
+  ): Promise<{ points: Table; numbers: Float64Array }> {
     const { rows, columns } = input;
     const points = new Table(map === "logProb" ? 0 : rows, columns);
     const numbers = new Float64Array(rows);
@@ -139,12 +148,14 @@ export class RankPool implements FlowMaps {
       // The first piece is no measure: its code was still being compiled.
       const left = start > piece ? (fastest * (rows - start)) / piece : 0;
       if (this.ranks > 1 && left > (this.#crew ? WAKING_MS : this.#patience)) {
-        await this.#mapTogether(map, input.slice(start), (from, mapped) => keep(start + from, mapped));
+        await this.#mapTogether(map, input.slice(start), from(options, start), (first, mapped) =>
+          keep(start + first, mapped),
+        );
         break;
       }
       const began = performance.now();
       const end = Math.min(start + piece, rows);
-      keep(start, await mapRows(this.#flow, map, input.slice(start, end)));
+      keep(start, await mapRows(this.#flow, map, input.slice(start, end), from(options, start)));
       fastest = Math.min(fastest, performance.now() - began);
       await turns.give();
     }
@@ -155,6 +166,7 @@ export class RankPool implements FlowMaps {
   async #mapTogether(
     map: RowMap,
     input: Table,
+    options: MapOptions,
     keep: (start: number, mapped: MappedRows) => void,
   ): Promise<void> {
     try {
@@ -165,10 +177,11 @@ export class RankPool implements FlowMaps {
       for (let start = 0; start < input.rows; start += shared.rows) {
         const rows = input.slice(start, Math.min(start + shared.rows, input.rows));
         putRows(shared, rows);
-        const others = team.run((): MapTask => ({ kind: "map", map, count: rows.rows }));
+        const own = from(options, start);
+        const others = team.run((): MapTask => ({ kind: "map", map, count: rows.rows, options: own }));
         others.catch(() => stopPieces(shared));
         const turns = new Turns();
-        await mapPieces(this.#flow, shared, map, rows.rows, () => turns.give());
+        await mapPieces(this.#flow, shared, map, rows.rows, own, () => turns.give());
         await others;
         keep(start, takeRows(shared, map, rows.rows));
       }

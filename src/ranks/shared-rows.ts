@@ -4,6 +4,7 @@
  * its pass have converged), and the result does not depend on the number of ranks.
  */
 import type { Flow } from "../flows/flow.js";
+import type { MapOptions } from "../flows/flow-maps.js";
 import { Table } from "../table.js";
 
 /** What is done with every row x of a table. */
@@ -44,9 +45,14 @@ export function sharedRows(flow: Flow, ranks: number): SharedRows {
   };
 }
 
-/** Rows of a piece: full passes of the flow. */
-export function pieceRows({ capacity }: Flow): number {
-  return Math.ceil(PIECE_ROWS / capacity) * capacity;
+/** Rows of a piece: full passes of the flow; of a flow that estimates, whose passes take long, a single one. */
+export function pieceRows({ capacity, declaration }: Flow): number {
+  return declaration.estimator ? capacity : Math.ceil(PIECE_ROWS / capacity) * capacity;
+}
+
+/** The options for rows that start so many further on. */
+export function from(options: MapOptions, rows: number): MapOptions {
+  return { ...options, first: (options.first ?? 0) + rows };
 }
 
 /** Fills the start of the memory with rows, of which no piece has been taken. */
@@ -71,13 +77,18 @@ export interface MappedRows {
 }
 
 /** Maps rows on one rank. */
-export async function mapRows(flow: Flow, map: RowMap, rows: Table): Promise<MappedRows> {
-  if (map === "logProb") return { points: null, numbers: await flow.logProb(rows) };
+export async function mapRows(
+  flow: Flow,
+  map: RowMap,
+  rows: Table,
+  options: MapOptions,
+): Promise<MappedRows> {
+  if (map === "logProb") return { points: null, numbers: await flow.logProb(rows, options) };
   if (map === "forward") {
-    const { z, logDet } = await flow.forward(rows);
+    const { z, logDet } = await flow.forward(rows, options);
     return { points: z, numbers: logDet };
   }
-  const { x, logDet } = await flow.inverse(rows);
+  const { x, logDet } = await flow.inverse(rows, options);
   return { points: x, numbers: logDet };
 }
 
@@ -87,6 +98,7 @@ export async function mapPieces(
   shared: SharedRows,
   map: RowMap,
   count: number,
+  options: MapOptions,
   afterPiece?: () => Promise<void>,
 ): Promise<void> {
   const { dim, piece } = shared;
@@ -97,7 +109,8 @@ export async function mapPieces(
   for (;;) {
     const start = Atomics.add(taken, 0, 1) * piece;
     if (start >= count) return;
-    const mapped = await mapRows(flow, map, input.slice(start, Math.min(start + piece, count)));
+    const rows = input.slice(start, Math.min(start + piece, count));
+    const mapped = await mapRows(flow, map, rows, from(options, start));
     if (mapped.points) output.set(mapped.points.values, start * dim);
     numbers.set(mapped.numbers, start);
     await afterPiece?.();

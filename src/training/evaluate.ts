@@ -1,5 +1,6 @@
 /** How well a flow fits samples: the mean of -log p in nats, and its standard error. */
-import type { FlowMaps } from "../flows/flow-maps.js";
+import type { DataSource } from "../data/source.js";
+import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import type { Table } from "../table.js";
 
 export interface Evaluation {
@@ -11,6 +12,30 @@ export interface Evaluation {
 export async function evaluate(flow: FlowMaps, samples: Table): Promise<Evaluation> {
   return summarise(await flow.logProb(samples));
 }
+
+/** Rows that are in memory at a time. */
+const ROWS = 512;
+
+/** The same for the first `samples` of a source's test sample, a part of it at a time. */
+export async function evaluateSource(
+  flow: FlowMaps,
+  source: DataSource,
+  seed: number,
+  samples: number,
+  options: MapOptions = {},
+): Promise<Evaluation> {
+  if (source.testRows === undefined) return summarise(await flow.logProb(source.test(seed, samples), options));
+  const rows = Math.min(samples, source.testRows);
+  const logProb = new Float64Array(rows);
+  for (let first = 0; first < rows; first += ROWS) {
+    const part = source.test(seed, Math.min(ROWS, rows - first), first);
+    logProb.set(await flow.logProb(part, { ...options, first }), first);
+  }
+  return summarise(logProb);
+}
+
+/** Nats of a sample as bits per dimension. */
+export const bitsPerDimension = (nats: number, dim: number) => nats / (dim * Math.LN2);
 
 /** Mean and standard error of minus the log-densities. */
 export function summarise(logProb: Float64Array): Evaluation {

@@ -1,4 +1,7 @@
 /** A training run as plain data: what every rank needs to build the same model and draw the same batches. */
+import type { ImageSource } from "../data/images/image-source.js";
+import { noisyImages } from "../data/images/noisy-images.js";
+import type * as OpenImageData from "../data/images/open-image-data.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
 import { staircaseSource } from "../data/staircase.js";
 import type { Communicator } from "../engine/communicator.js";
@@ -16,6 +19,7 @@ interface PlainTable {
 export type DataJob =
   | { kind: "toy"; name: string }
   | { kind: "staircase" }
+  | { kind: "images"; source: ImageSource; flips: boolean }
   | { kind: "table"; name: string; columns: readonly string[]; train: PlainTable; test: PlainTable };
 
 export interface TrainingJob {
@@ -26,7 +30,13 @@ export interface TrainingJob {
   state: TrainingState | null;
 }
 
-export function dataSource(job: DataJob): DataSource {
+export async function dataSource(job: DataJob): Promise<DataSource> {
+  if (job.kind === "images") {
+    // Files are for Node alone; a bundle for browsers does without.
+    const file = "../data/images/open-image-data.js";
+    const { openImageData } = (await import(/* @vite-ignore */ file)) as typeof OpenImageData;
+    return noisyImages(openImageData(job.source), job);
+  }
   if (job.kind === "toy") return toySource(job.name);
   if (job.kind === "staircase") return staircaseSource;
   const table = ({ rows, values }: PlainTable) => new Table(rows, job.columns.length, values);
@@ -37,7 +47,7 @@ export function dataSource(job: DataJob): DataSource {
 export async function createTrainer(job: TrainingJob, communicator: Communicator): Promise<Trainer> {
   const { seed } = job.options;
   const flow = await Flow.create(job.declaration, { engine: await WasmEngine.create(), seed });
-  const trainer = new Trainer(flow, dataSource(job.data), job.options, communicator);
+  const trainer = new Trainer(flow, await dataSource(job.data), job.options, communicator);
   if (job.state) trainer.restore(job.state);
   return trainer;
 }

@@ -21,6 +21,7 @@ export async function squaredErrors(flow: FlowMaps, pairs: Table): Promise<Float
 export function meanSquaredError(source: DataSource, seed: number): Score {
   return {
     unit: "mean squared error",
+    perNat: 1,
     floor: null,
     async measure(flow, samples): Promise<Evaluation> {
       const errors = await squaredErrors(flow, source.test(seed, samples));

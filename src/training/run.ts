@@ -26,6 +26,14 @@ const config = z.strictObject({
     z.strictObject({ kind: z.literal("toy"), name: z.string() }),
     z.strictObject({ kind: z.literal("staircase") }),
     z.strictObject({
+      kind: z.literal("images"),
+      /** What --data named, a path made absolute, and the folder of a named set's files. */
+      data: z.string(),
+      dataDir: z.string().optional(),
+      /** Whether half of the training images are mirrored. */
+      flips: z.boolean(),
+    }),
+    z.strictObject({
       kind: z.literal("table"),
       /** Absolute path of the file, the columns that were chosen from it, and the hash of its bytes. */
       path: z.string(),
@@ -43,6 +51,8 @@ const config = z.strictObject({
     schedule: z
       .array(z.strictObject({ from: z.number().int().nonnegative(), factor: z.number().positive() }))
       .optional(),
+    warmUp: z.number().int().nonnegative().optional(),
+    clip: z.number().positive().optional(),
     l2: z.number().nonnegative(),
     averaging: z.number().positive().lt(1).optional(),
     objective: z.enum(["likelihood", "regression"]).optional(),
@@ -57,6 +67,7 @@ const summary = z.object({
   steps: count,
   testLoss: z.number(),
   standardError: z.number(),
+  unit: z.string().optional(),
   entropy: z.number().nullable(),
   msPerStep: z.number().nullable(),
   seconds: z.number(),
@@ -69,7 +80,7 @@ export type DataConfig = RunConfig["data"];
 
 export interface Metrics {
   step: number;
-  /** Mean training loss since the line before, in nats. */
+  /** Mean training loss since the line before, in the unit of the run's score. */
   loss: number;
   /** Network evaluations a solve, mean over the blocks. */
   evaluations: number;

@@ -6,7 +6,11 @@ export interface RateChange {
   readonly factor: number;
 }
 
-/** The learning rate of a step, counted from 0; of the changes that have come by then the last one counts. */
-export function rateAt(step: number, initial: number, schedule: readonly RateChange[]): number {
-  return initial * (schedule.findLast(({ from }) => step >= from)?.factor ?? 1);
+/**
+ * The learning rate of a step, counted from 0; of the changes that have come by then the last one counts. In the first
+ * `warmUp` steps it grows evenly from a `warmUp`-th of that.
+ */
+export function rateAt(step: number, initial: number, schedule: readonly RateChange[], warmUp = 0): number {
+  const share = step < warmUp ? (step + 1) / warmUp : 1;
+  return share * initial * (schedule.findLast(({ from }) => step >= from)?.factor ?? 1);
 }

@@ -6,21 +6,23 @@ import type { DataSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
 import { writeFileAtomically } from "../flows/files.js";
 import type { Flow } from "../flows/flow.js";
-import type { FlowMaps } from "../flows/flow-maps.js";
+import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { saveFlow } from "../flows/model-files.js";
 import { withRanks } from "../ranks/pool.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
-import { type Evaluation, evaluate } from "./evaluate.js";
+import { bitsPerDimension, type Evaluation, evaluateSource } from "./evaluate.js";
 import { type DataJob, dataSource } from "./job.js";
 import { meanSquaredError } from "./regression.js";
 import type { Run } from "./run.js";
 import { train } from "./train.js";
-import type { StepResult } from "./trainer.js";
+import type { StepResult, Trainer } from "./trainer.js";
 
 /** A line of metrics every so many steps, and a test of so many samples so many times a run. */
 const METRICS_EVERY = 10;
 const TESTS = 20;
 const TEST_SAMPLES = 2_000;
+/** The same of images, of which each takes a thousand times as long. */
+const TEST_IMAGES = 256;
 /** Samples of the test at the end. */
 export const testSamples = 10_000;
 
@@ -34,6 +36,8 @@ export interface RunJob {
 /** How a model is judged. */
 export interface Score {
   readonly unit: string;
+  /** How many of these units a nat of a sample is. */
+  readonly perNat: number;
   /** The least loss that a model can have, where it is known. */
   readonly floor: number | null;
   /** The loss on the first `samples` of the test sample. */
@@ -45,6 +49,8 @@ export interface RunOptions {
   goOn: string;
   /** After every step: the steps done and the batch's loss. */
   onStep?(step: number, loss: number): void;
+  /** With the flow, after each test on the way. */
+  onTest?(flow: Flow, step: number): Promise<void>;
   /** With the saved model, before `summary.json` says that the run has ended. */
   onTrained?(flow: Flow, result: RunResult): Promise<void>;
 }
@@ -73,12 +79,17 @@ export interface RunResult {
   test: Evaluation;
 }
 
-/** The mean of -log p over test samples, in nats. */
-export function likelihood(source: DataSource, seed: number): Score {
+/** The mean of -log p over test samples: of images in bits per dimension, of others in nats. */
+export function likelihood(source: DataSource, seed: number, options: MapOptions = {}): Score {
+  const perNat = source.image ? bitsPerDimension(1, source.dim) : 1;
   return {
-    unit: "nats",
+    unit: source.image ? "bits/dim" : "nats",
+    perNat,
     floor: source.entropy,
-    measure: (flow, samples) => evaluate(flow, source.test(seed, samples)),
+    async measure(flow, samples) {
+      const { rows, loss, standardError } = await evaluateSource(flow, source, seed, samples, options);
+      return { rows, loss: perNat * loss, standardError: perNat * standardError };
+    },
   };
 }
 
@@ -90,10 +101,11 @@ export function likelihood(source: DataSource, seed: number): Score {
 export async function trainRun({ run, data, state }: RunJob, options: RunOptions): Promise<RunResult> {
   const { config } = run;
   const { steps, seed } = config.training;
-  const source = dataSource(data);
+  const source = await dataSource(data);
   const score = (config.training.objective === "regression" ? meanSquaredError : likelihood)(source, seed);
   run.truncateMetrics(state?.step ?? 0);
-  const log = new MetricsLog(run, score, state);
+  const tested = source.image ? TEST_IMAGES : TEST_SAMPLES;
+  const log = new MetricsLog(run, score, tested, state);
   const saver = new CheckpointSaver(run, state);
   const stepTimes: number[] = [];
   let interrupted = false;
@@ -109,8 +121,8 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
         stepTimes.push(performance.now() - stepBegan);
         const { step } = trainer;
         saver.save();
-        options.onStep?.(step, result.loss);
-        await log.add(step, result, trainer.flow);
+        options.onStep?.(step, score.perNat * result.loss);
+        await log.add(trainer, result, (flow) => options.onTest?.(flow, step));
         if (step % config.checkpointEvery === 0 || step === steps || result.stop) {
           saver.hold({ ...trainer.state(), sums: log.sums() });
           if (result.stop) saver.save();
@@ -158,6 +170,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
 class MetricsLog {
   readonly #run: Run;
   readonly #score: Score;
+  readonly #testSamples: number;
   readonly #testEvery: number;
   readonly #before: number;
   readonly #began = performance.now();
@@ -167,9 +180,10 @@ class MetricsLog {
   #unconverged: number;
   #count: number;
 
-  constructor(run: Run, score: Score, state: Checkpoint | null) {
+  constructor(run: Run, score: Score, testSamples: number, state: Checkpoint | null) {
     this.#run = run;
     this.#score = score;
+    this.#testSamples = testSamples;
     const { steps } = run.config.training;
     this.#testEvery = Math.max(METRICS_EVERY, Math.ceil(steps / TESTS / METRICS_EVERY) * METRICS_EVERY);
     this.#before = run.metrics().at(-1)?.seconds ?? 0;
@@ -187,9 +201,14 @@ class MetricsLog {
     return Float64Array.of(this.#loss, this.#evaluations, this.#unconverged, this.#count);
   }
 
-  async add(step: number, result: StepResult, flow: Flow): Promise<void> {
+  async add(
+    trainer: Trainer,
+    result: StepResult,
+    onTest: (flow: Flow) => Promise<void> | undefined,
+  ): Promise<void> {
+    const { step, flow } = trainer;
     const { steps } = this.#run.config.training;
-    this.#loss += result.loss;
+    this.#loss += this.#score.perNat * result.loss;
     this.#evaluations += result.evaluations;
     this.#unconverged += result.unconverged;
     this.#count++;
@@ -203,8 +222,11 @@ class MetricsLog {
     };
     if (step % this.#testEvery === 0 && step < steps) {
       flow.prepare();
-      const { loss } = await this.#score.measure(flow, TEST_SAMPLES);
-      this.#run.appendMetrics({ ...line, testLoss: loss });
+      await trainer.withAverage(async () => {
+        const { loss } = await this.#score.measure(flow, this.#testSamples);
+        this.#run.appendMetrics({ ...line, testLoss: loss });
+        await onTest(flow);
+      });
     } else this.#run.appendMetrics(line);
     this.#loss = this.#evaluations = this.#unconverged = this.#count = 0;
   }

@@ -17,6 +17,10 @@ export interface TrainingOptions {
   learningRate: number;
   /** Changes of the learning rate, earliest first (default: none). */
   schedule?: readonly RateChange[] | undefined;
+  /** Steps in which the learning rate grows from 0 (default: none). */
+  warmUp?: number | undefined;
+  /** The largest norm of the gradient of a step's loss per dimension; longer ones are scaled down (default: none is). */
+  clip?: number | undefined;
   /** Times the parameters, added to their gradients. */
   l2: number;
   /** Decay of the average of the weights that the trained model gets (default: it gets those of the last step). */
@@ -90,7 +94,7 @@ export class Trainer {
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
   async advance(stop = false): Promise<StepResult> {
     const { flow } = this;
-    const { batch, seed, learningRate, schedule = [] } = this.options;
+    const { batch, seed, learningRate, schedule = [], warmUp, clip } = this.options;
     const { gradient } = flow.parameters;
     const [start, end] = shard(batch, this.#communicator);
     this.#source.fill(this.#samples, seed, this.step, start, end - start);
@@ -124,7 +128,8 @@ export class Trainer {
     gradient.set(reduced.subarray(0, scalars));
     this.#checkFinite(reduced[scalars]);
 
-    this.#adam.update(this.step, rateAt(this.step, learningRate, schedule));
+    if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
+    this.#adam.update(this.step, rateAt(this.step, learningRate, schedule, warmUp));
     this.step++;
     this.#average?.update(this.step);
     return {
@@ -245,11 +250,33 @@ export class Trainer {
     this.#average?.restore(state.average);
   }
 
+  /** Does `work` while the flow has its averaged weights, where the options ask for them. */
+  async withAverage<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (!this.#average) return await work();
+    const current = this.flow.parameters.values.slice();
+    this.#average.apply();
+    this.flow.prepare();
+    try {
+      return await work();
+    } finally {
+      this.flow.parameters.values.set(current);
+      this.flow.prepare();
+    }
+  }
+
   /** Turns the flow into the trained model: averaged weights where asked for, and spectral norms at their limits. */
   async finish(): Promise<void> {
     this.#average?.apply();
     await this.flow.settle();
   }
+}
+
+/** Scales a vector down to that length, if it is longer. */
+function clipNorm(values: Float64Array, length: number): void {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
+  const scale = length / Math.sqrt(squares);
+  if (scale < 1) for (let i = 0; i < values.length; i++) values[i] *= scale;
 }
 
 /** As `every(Number.isFinite)`, which took a hundredth of a training step. */

@@ -15,7 +15,7 @@ it("trains on all eight toy densities", async () => {
   const { flow, training } = preset("monotone");
   expect(toyDensities).toHaveLength(8);
   for (const { name } of toyDensities) {
-    const { job, dim } = resolveData(name, 0);
+    const { job, dim } = await resolveData(name, 0);
     const declaration = monotoneFlow({ ...flow, dim });
     const options = { ...training, steps: 2, seed: 0 };
     const losses: number[] = [];
