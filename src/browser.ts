@@ -2,6 +2,8 @@
 
 export type { Activation } from "./activations/activation.js";
 export { activation, activations } from "./activations/index.js";
+export { decodeDigits, fetchDigits } from "./data/images/digits.js";
+export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js";
 export { type DataSource, tableSource, toySource } from "./data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
 export type { Engine } from "./engine/engine.js";
