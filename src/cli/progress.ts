@@ -11,7 +11,12 @@ export interface Progress {
 }
 
 /** `images`: how many each step takes, where the speed is to be told in images. */
-export function progress(first: number, steps: number, unit = "nats", images: number | null = null): Progress {
+export function progress(
+  first: number,
+  steps: number,
+  unit = "nats",
+  images: number | null = null,
+): Progress {
   const began = performance.now();
   let smoothed = 0;
   let count = 0;
@@ -33,8 +38,7 @@ export function progress(first: number, steps: number, unit = "nats", images: nu
     );
     bar.start(steps, first, { loss: "-", speed: "-", left: "-" });
     return {
-      update: (step, loss) =>
-        bar.update(step, { loss: smooth(loss), speed: told(step), left: left(step) }),
+      update: (step, loss) => bar.update(step, { loss: smooth(loss), speed: told(step), left: left(step) }),
       end: () => bar.stop(),
     };
   }

@@ -59,7 +59,10 @@ export function trainCommand(program: Command): void {
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")
     .option("--learning-rate <x>", "Adam's step size (default: that of the preset)")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
-    .option("--checkpoint-every <n>", "steps between checkpoints (default: 500, of images what the preset says)")
+    .option(
+      "--checkpoint-every <n>",
+      "steps between checkpoints (default: 500, of images what the preset says)",
+    )
     .option("--out <dir>", "the run directory (default: a new one in runs/)")
     .option(
       "--resume <dir>",
@@ -102,7 +105,12 @@ async function trainAction(options: TrainOptions): Promise<void> {
       onTest: async (flow, step) => {
         if (!source.image) return;
         const { writeSamples } = await import("../experiments/image-figures.js");
-        await writeSamples(flow, config.training.seed, run.file("figures", `samples-step-${step}`), `step ${step}`);
+        await writeSamples(
+          flow,
+          config.training.seed,
+          run.file("figures", `samples-step-${step}`),
+          `step ${step}`,
+        );
       },
       onTrained: async (flow, { summary }) => {
         bar.end();
@@ -167,7 +175,11 @@ async function startRun(options: TrainOptions): Promise<RunJob> {
   };
   check(config.batch <= 1_000_000, "usage", `--batch must be at most 1000000, not ${config.batch}`);
   const threads = Math.min(threadCount(options.threads), config.batch);
-  const checkpointEvery = integer("--checkpoint-every", options.checkpointEvery ?? String(plan.checkpointEvery), 1);
+  const checkpointEvery = integer(
+    "--checkpoint-every",
+    options.checkpointEvery ?? String(plan.checkpointEvery),
+    1,
+  );
   const runConfig: RunConfig = {
     format: RUN_FORMAT,
     version,

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
 import { readCsv } from "../data/csv.js";
-import { imageSize, type ImageShape } from "../data/images/image-set.js";
+import { type ImageShape, imageSize } from "../data/images/image-set.js";
 import { imageDataNames, openImages } from "../data/images/index.js";
 import { readNpy } from "../data/npy.js";
 import { splitRows } from "../data/split-rows.js";

@@ -68,7 +68,9 @@ export async function interpolations(maps: FlowMaps, from: Table, to: Table, ste
     for (let n = 0; n < steps; n++) {
       const t = n / (steps - 1);
       const [u, v] =
-        angle < 1e-6 ? [1 - t, t] : [Math.sin((1 - t) * angle), Math.sin(t * angle)].map((s) => s / Math.sin(angle));
+        angle < 1e-6
+          ? [1 - t, t]
+          : [Math.sin((1 - t) * angle), Math.sin(t * angle)].map((s) => s / Math.sin(angle));
       for (let j = 0; j < columns; j++) path.values[(row * steps + n) * columns + j] = u * p[j] + v * q[j];
     }
   }

@@ -37,7 +37,12 @@ const published = {
 } as const;
 
 const small = {
-  flow: { ...published.flow, squeezeFirst: true, connected: { blocks: 2, stem: 64, growth: 32 }, learnConcatenationFrom: 0 },
+  flow: {
+    ...published.flow,
+    squeezeFirst: true,
+    connected: { blocks: 2, stem: 64, growth: 32 },
+    learnConcatenationFrom: 0,
+  },
   training: { ...published.training, warmUp: 100, averaging: 0.99 },
 } as const;
 

@@ -24,7 +24,8 @@ export async function evaluateSource(
   samples: number,
   options: MapOptions = {},
 ): Promise<Evaluation> {
-  if (source.testRows === undefined) return summarise(await flow.logProb(source.test(seed, samples), options));
+  if (source.testRows === undefined)
+    return summarise(await flow.logProb(source.test(seed, samples), options));
   const rows = Math.min(samples, source.testRows);
   const logProb = new Float64Array(rows);
   for (let first = 0; first < rows; first += ROWS) {

@@ -16,7 +16,11 @@ export interface NoisyImagesOptions {
 /** Training draws images with replacement; the test sample is the test set in its order. Throws `input` if either is empty. */
 export function noisyImages(images: ImageData, { flips = false }: NoisyImagesOptions = {}): DataSource {
   const { train, test, name } = images;
-  check(train.count > 0 && test.count > 0, "input", `${name}: there are no images to train on or to test with`);
+  check(
+    train.count > 0 && test.count > 0,
+    "input",
+    `${name}: there are no images to train on or to test with`,
+  );
   const dim = imageSize(train.shape);
   const pixels = new Uint8Array(dim);
   /** Reads an image and adds the noise of a stream. */
