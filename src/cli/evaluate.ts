@@ -97,19 +97,27 @@ Examples:
 }
 
 /** The test data of the run, or what --data names: of a file all of it. */
-async function testSource(run: Run, { data, columns, dataDir }: EvaluateOptions): Promise<DataSource> {
+export async function testSource(
+  run: Run,
+  { data, columns, dataDir }: Pick<EvaluateOptions, "data" | "columns" | "dataDir">,
+): Promise<DataSource> {
   if (data === undefined) return await trainingSource(run);
   if (looksLikeImages(data)) {
     const { seed } = run.config.training;
     return await dataSource((await resolveData(data, seed, undefined, { dataDir })).job);
   }
   if (!looksLikeFile(data)) return toySource(data);
+  return fileSource(run, data, columns);
+}
+
+/** All rows of a file. */
+function fileSource(run: Run, data: string, columns: string | undefined): DataSource {
   const { table, names } = readTable(data, runColumns(run, columns));
   return tableSource(data, table, table, names);
 }
 
 /** The columns to read: those asked for, or those of the run where names tell them apart. */
-export function runColumns(run: Run, columns: string | undefined): string[] | undefined {
+function runColumns(run: Run, columns: string | undefined): string[] | undefined {
   if (columns !== undefined) return columns.split(",").map((c) => c.trim());
   const { data } = run.config;
   if (data.kind !== "table" || new Set(data.columns).size < data.columns.length) return undefined;

@@ -17,7 +17,7 @@ export function sampleCommand(program: Command): void {
   program
     .command("sample <run>")
     .description("draw samples from a run's model, in the units of its data")
-    .option("-n, --count <n>", "number of samples (default: 1000)")
+    .option("-n, --count <n>", "number of samples (default: 1000, of images 64)")
     .option("--seed <n>", "seed of the samples (default: 0)")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv, .npy or .png file (default: CSV on stdout)")
@@ -28,25 +28,33 @@ export function sampleCommand(program: Command): void {
 Examples:
   $ monotone-flows sample runs/2spirals-monotone -n 5
   $ monotone-flows sample runs/2spirals-monotone -n 100000 --out samples.npy
-  $ monotone-flows sample runs/2spirals-monotone --out samples.png`,
+  $ monotone-flows sample runs/2spirals-monotone --out samples.png
+  $ monotone-flows sample runs/digits -n 100 --out digits.png`,
     )
     .action(
       async (
         path: string,
         options: { count?: string; seed?: string; threads?: string; out?: string; json?: boolean },
       ) => {
-        const count = integer("-n", options.count ?? "1000", 1);
         const seed = integer("--seed", options.seed ?? "0", 0);
         const ranks = threadCount(options.threads);
         const { out, json } = options;
-        check(count <= MAX_SAMPLES, "usage", `-n must be at most ${MAX_SAMPLES}, not ${count}`);
         check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
         const format = out === undefined ? ".csv" : extname(out).toLowerCase();
         check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);
         const { run, flow } = await openModel(path);
-        const samples = await withRanks(flow, (pool) => pool.sample(count, { seed }), { ranks });
+        const { image } = flow.declaration;
+        const count = integer("-n", options.count ?? (image ? "64" : "1000"), 1);
+        const most = Math.floor((2 * MAX_SAMPLES) / flow.dim);
+        check(count <= most, "usage", `-n must be at most ${most}, not ${count}`);
+        const drawn = await withRanks(flow, (pool) => pool.sample(count, { seed }), { ranks });
         const { data } = run.config;
-        const names = data.kind === "table" ? data.columns : ["x1", "x2"];
+        const names =
+          data.kind === "table"
+            ? data.columns
+            : Array.from({ length: flow.dim }, (_, i) => `${image ? "pixel " : "x"}${i + 1}`);
+        const { pixelTable, sheetOf } = await import("../experiments/image-figures.js");
+        const samples = image ? pixelTable(drawn, image.levels) : drawn;
         if (out === undefined) {
           process.stdout.write(formatCsv(samples, names));
           return;
@@ -56,10 +64,9 @@ Examples:
         else {
           const { samplesPicture } = await import("../experiments/figures.js");
           const { renderPng } = await import("../plots/index.js");
-          writeFileAtomically(
-            out,
-            renderPng(samplesPicture(samples, names, `${count} samples of ${run.path}`)),
-          );
+          const title = `${count} samples of ${run.path}`;
+          const picture = image ? sheetOf(samples, image, { title }) : samplesPicture(samples, names, title);
+          writeFileAtomically(out, renderPng(picture));
         }
         if (json) process.stdout.write(`${JSON.stringify({ run: run.path, n: count, out })}\n`);
         else remark(`${count} samples in ${out}`);

@@ -3,11 +3,12 @@ import type { Command } from "commander";
 import { formatCsv } from "../data/csv.js";
 import { writeNpy } from "../data/npy.js";
 import { check } from "../errors.js";
-import { readTable } from "../experiments/data.js";
+import { looksLikeFile, looksLikeImages } from "../experiments/data.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { Table } from "../table.js";
-import { runColumns } from "./evaluate.js";
+import { densities } from "../training/evaluate.js";
+import { testSource } from "./evaluate.js";
 import { threadCount } from "./options.js";
 import { remark } from "./output.js";
 import { openModel } from "./run-model.js";
@@ -18,7 +19,11 @@ export function scoreCommand(program: Command): void {
     .description(
       "log p(x) of every row of a file under a run's model, in nats, in the units of the file's columns",
     )
-    .requiredOption("--data <file>", "a CSV or NPY file with the columns that the model was trained on")
+    .requiredOption(
+      "--data <file>",
+      "a CSV or NPY file with the columns that the model was trained on, or images, of which the held-out ones are scored",
+    )
+    .option("--data-dir <dir>", "the folder with the files of a named data set of images")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv or .npy file (default: one number a line on stdout)")
@@ -33,7 +38,14 @@ Examples:
     .action(
       async (
         path: string,
-        options: { data: string; columns?: string; threads?: string; out?: string; json?: boolean },
+        options: {
+          data: string;
+          dataDir?: string;
+          columns?: string;
+          threads?: string;
+          out?: string;
+          json?: boolean;
+        },
       ) => {
         const ranks = threadCount(options.threads);
         const { out, json } = options;
@@ -44,13 +56,19 @@ Examples:
           `--out must end in .csv or .npy, not '${out}'`,
         );
         const { run, flow } = await openModel(path);
-        const { table } = readTable(options.data, runColumns(run, options.columns));
         check(
-          table.columns === flow.dim,
+          looksLikeFile(options.data) || looksLikeImages(options.data),
           "input",
-          `${options.data} has ${table.columns} columns, the model was trained on ${flow.dim}`,
+          `there is no file ${options.data}`,
         );
-        const scores = await withRanks(flow, (pool) => pool.logProb(table), { ranks });
+        const source = await testSource(run, options);
+        check(
+          source.dim === flow.dim,
+          "input",
+          `${options.data} has ${source.dim} columns, the model was trained on ${flow.dim}`,
+        );
+        const { seed } = run.config.training;
+        const scores = await withRanks(flow, (pool) => densities(pool, source, seed), { ranks });
         const column = new Table(scores.length, 1, scores);
         if (out !== undefined)
           writeFileAtomically(out, format === ".npy" ? writeNpy(column) : formatCsv(column, ["log_prob"]));

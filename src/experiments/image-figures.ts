@@ -8,9 +8,13 @@ const SAMPLES = 64;
 
 type Image = NonNullable<Flow["declaration"]["image"]>;
 
-/** Noisy pixels, as flows make them, to the pixels below them. */
-export function toPixels(rows: Table, levels: number): Float64Array {
-  return rows.values.map((x) => Math.min(levels - 1, Math.max(0, Math.floor(x))));
+/** Noisy pixels, as flows make them, to the pixels below them, 0 to levels - 1. */
+export function pixelTable({ rows, columns, values }: Table, levels: number): Table {
+  return new Table(
+    rows,
+    columns,
+    values.map((x) => Math.min(levels - 1, Math.max(0, Math.floor(x)))),
+  );
 }
 
 export function sheetOf(
@@ -19,7 +23,7 @@ export function sheetOf(
   options: { columns?: number; rowLabels?: string[]; title?: string; caption?: string } = {},
 ): Picture {
   return imageSheet({
-    images: toPixels(rows, image.levels),
+    images: pixelTable(rows, image.levels).values,
     shape: image,
     levels: image.levels,
     ...options,

@@ -16,23 +16,22 @@ export async function evaluate(flow: FlowMaps, samples: Table): Promise<Evaluati
 /** Rows that are in memory at a time. */
 const ROWS = 512;
 
-/** The same for the first `samples` of a source's test sample, a part of it at a time. */
-export async function evaluateSource(
+/** Log-densities, in nats, of the first `samples` of a source's test sample, a part of it in memory at a time. */
+export async function densities(
   flow: FlowMaps,
   source: DataSource,
   seed: number,
-  samples: number,
+  samples = Number.POSITIVE_INFINITY,
   options: MapOptions = {},
-): Promise<Evaluation> {
-  if (source.testRows === undefined)
-    return summarise(await flow.logProb(source.test(seed, samples), options));
+): Promise<Float64Array> {
+  if (source.testRows === undefined) return await flow.logProb(source.test(seed, samples), options);
   const rows = Math.min(samples, source.testRows);
   const logProb = new Float64Array(rows);
   for (let first = 0; first < rows; first += ROWS) {
     const part = source.test(seed, Math.min(ROWS, rows - first), first);
     logProb.set(await flow.logProb(part, { ...options, first }), first);
   }
-  return summarise(logProb);
+  return logProb;
 }
 
 /** Nats of a sample as bits per dimension. */

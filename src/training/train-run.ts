@@ -10,7 +10,7 @@ import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { saveFlow } from "../flows/model-files.js";
 import { withRanks } from "../ranks/pool.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
-import { bitsPerDimension, type Evaluation, evaluateSource } from "./evaluate.js";
+import { bitsPerDimension, densities, type Evaluation, summarise } from "./evaluate.js";
 import { type DataJob, dataSource } from "./job.js";
 import { meanSquaredError } from "./regression.js";
 import type { Run } from "./run.js";
@@ -87,7 +87,7 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
     perNat,
     floor: source.entropy,
     async measure(flow, samples) {
-      const { rows, loss, standardError } = await evaluateSource(flow, source, seed, samples, options);
+      const { rows, loss, standardError } = summarise(await densities(flow, source, seed, samples, options));
       return { rows, loss: perNat * loss, standardError: perNat * standardError };
     },
   };
