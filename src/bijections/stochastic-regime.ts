@@ -28,6 +28,7 @@ export interface StochasticOptions {
   readonly probes: Probes;
   /** The number of the block among those that draw probes. */
   readonly block: number;
+  /** The solvers' tolerance in training; elsewhere they go on to a few roundings of a residual. */
   readonly tolerance: number;
   /** Another block of the chain: memory that lasts no longer than a call is shared with it. */
   readonly sharing?: StochasticRegime | undefined;
@@ -43,6 +44,9 @@ interface Scratch {
   /** Of networks of the same declaration on the same grid. */
   readonly workspaces: Map<string, Workspace>;
 }
+
+/** Roundings of a residual that every network's solve reaches. */
+const ROUNDINGS = 16;
 
 export class StochasticRegime implements Regime {
   readonly counts = emptyCounts();
@@ -109,6 +113,11 @@ export class StochasticRegime implements Regime {
     return matrix(this.#scratch.dots, 1, this.#samples);
   }
 
+  get #tolerance(): number {
+    const { tolerance, probes } = this.#options;
+    return probes.pass.training ? tolerance : Math.min(tolerance, ROUNDINGS * this.#engine.epsilon);
+  }
+
   #begin(x: Matrix): void {
     this.#samples = x.lanes / this.network.places;
   }
@@ -137,7 +146,7 @@ export class StochasticRegime implements Regime {
       samples: this.#samples,
       evaluate: () => this.network.evaluate(views),
     };
-    await this.#scratch.solver.solve(map, target, sign, this.#options.tolerance, this.counts);
+    await this.#scratch.solver.solve(map, target, sign, this.#tolerance, this.counts);
     this.#engine.combine(this.#shaped(this.#point), 1, w);
     this.#engine.combine(out, 1, w);
   }
@@ -251,7 +260,7 @@ export class StochasticRegime implements Regime {
       samples: this.#samples,
       evaluate: () => this.network.transposedProduct(views, out),
     };
-    await this.#scratch.solver.solve(map, right, sign, this.#options.tolerance, this.counts);
+    await this.#scratch.solver.solve(map, right, sign, this.#tolerance, this.counts);
   }
 
   finish(valueBar: Matrix, logDetBar: Matrix | null): Matrix {

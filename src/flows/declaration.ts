@@ -36,7 +36,7 @@ const estimator = z.strictObject({
   exactTermsInEvaluation: z.number().int().nonnegative(),
   probe: z.enum(["rademacher", "normal"]),
   probes: count.max(64),
-  /** The solvers' tolerance: the largest residual over the largest number of a sample, or 1. */
+  /** The solvers' tolerance in training: the largest residual over the largest number of a sample, or 1. */
   tolerance: z.number().positive(),
 });
 
