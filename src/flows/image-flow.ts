@@ -7,7 +7,7 @@ import {
   type NetworkOptions,
   parseDeclaration,
 } from "./declaration.js";
-import { sizeOf } from "./shape.js";
+import { type Shape, shapeAfter, sizeOf } from "./shape.js";
 
 export interface ImageFlowOptions {
   /** Of an image, in pixels. */
@@ -89,12 +89,15 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   ]);
   const end: BijectionDeclaration[] =
     connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, stem, growth })] : [];
+  const bijections = [...scales, ...end];
+  // Sizes that cannot be squeezed are refused before anything is built.
+  bijections.reduce<Shape>((shape, b) => shapeAfter(b.kind, shape), { channels, height, width });
   return parseDeclaration(
     {
       dim: sizeOf({ channels, height, width }),
       image: { channels, height, width, levels, alpha },
       estimator: { ...stochastic, ...options.estimator },
-      bijections: [...scales, ...end],
+      bijections,
     },
     "imageFlow",
     "usage",

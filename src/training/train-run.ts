@@ -22,7 +22,7 @@ const METRICS_EVERY = 10;
 const TESTS = 20;
 const TEST_SAMPLES = 2_000;
 /** The same of images, of which each takes a thousand times as long. */
-const TEST_IMAGES = 256;
+const TEST_IMAGES = 128;
 /** Samples of the test at the end. */
 export const testSamples = 10_000;
 

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { ImageData, ImageSet } from "./image-set.js";
+import { noisyImages } from "./noisy-images.js";
+
+const shape = { channels: 2, height: 1, width: 3 };
+
+/** Image i holds the pixels 10 i, 10 i + 1, ... */
+const set = (count: number, first = 0): ImageSet => ({
+  shape,
+  levels: 256,
+  count,
+  read: (index, out) => out.set(Array.from({ length: 6 }, (_, i) => 10 * (first + index) + i)),
+});
+const images: ImageData = { name: "made", train: set(20), test: set(5, 20), close() {} };
+
+describe("noisy images", () => {
+  it("adds noise of its own to every pixel, below the next one", () => {
+    const source = noisyImages(images);
+    const rows = new Float64Array(6 * 2000);
+    source.fill(rows, 1, 0, 0, 2000);
+    const noise = rows.map((x) => x - Math.floor(x));
+    expect(noise.reduce((a, b) => a + b, 0) / noise.length).toBeCloseTo(0.5, 1);
+    expect(new Set(noise).size).toBe(noise.length);
+    const firsts = new Set<number>();
+    for (let i = 0; i < 2000; i++) {
+      const image = Array.from(rows.subarray(6 * i, 6 * i + 6), Math.floor);
+      expect(image).toEqual(Array.from({ length: 6 }, (_, j) => image[0] + j));
+      firsts.add(image[0]);
+    }
+    expect(firsts.size).toBe(20);
+  });
+
+  it("draws the same sample whoever draws it", () => {
+    const source = noisyImages(images, { flips: true });
+    const [all, part] = [new Float64Array(6 * 10), new Float64Array(6 * 4)];
+    source.fill(all, 3, 7, 0, 10);
+    source.fill(part, 3, 7, 6, 4);
+    expect(part).toEqual(all.subarray(36));
+    source.fill(part, 3, 8, 6, 4);
+    expect(part).not.toEqual(all.subarray(36));
+  });
+
+  it("mirrors half of the images, row by row", () => {
+    const source = noisyImages(images, { flips: true });
+    const rows = new Float64Array(6 * 1000);
+    source.fill(rows, 1, 0, 0, 1000);
+    let mirrored = 0;
+    for (let i = 0; i < 1000; i++) {
+      const image = Array.from(rows.subarray(6 * i, 6 * i + 6), (x) => Math.floor(x) % 10);
+      if (image[0] === 0) expect(image).toEqual([0, 1, 2, 3, 4, 5]);
+      else {
+        expect(image).toEqual([2, 1, 0, 5, 4, 3]);
+        mirrored++;
+      }
+    }
+    // Five standard errors.
+    expect(Math.abs(mirrored - 500)).toBeLessThan(80);
+  });
+
+  it("gives the test set in its order, a part of it where asked, always with the same noise", () => {
+    const source = noisyImages(images);
+    const all = source.test(0, 100);
+    expect([all.rows, all.columns, source.testRows]).toEqual([5, 6, 5]);
+    expect(Array.from(all.column(0), Math.floor)).toEqual([200, 210, 220, 230, 240]);
+    expect(source.test(0, 2, 3).values).toEqual(all.slice(3).values);
+    expect(source.test(0, 10, 5).rows).toBe(0);
+    expect(source.test(1, 5).values).not.toEqual(all.values);
+  });
+
+  it("refuses an empty set", () => {
+    expect(() => noisyImages({ ...images, test: set(0) })).toThrow(/no images to train on or to test with/);
+  });
+});
