@@ -14,5 +14,5 @@ export async function openModel(path: string): Promise<{ run: Run; flow: Flow }>
 }
 
 export function trainingSource(run: Run): DataSource {
-  return dataSource(reloadData(run.config.data, run.config.training.seed).job);
+  return dataSource(reloadData(run.config.data, run.config.training.seed, run.path).job);
 }

@@ -178,7 +178,7 @@ function resumeRun(options: TrainOptions): RunJob {
   check(state !== null || model === null, "run", `${run.path} has a model but no checkpoint to go on from`);
   if (options.threads !== undefined)
     config.threads = Math.min(threadCount(options.threads), config.training.batch);
-  const data = reloadData(config.data, config.training.seed);
+  const data = reloadData(config.data, config.training.seed, run.path);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.sweep();
   return { run, data: data.job, state };
