@@ -28,5 +28,6 @@ export { Table } from "./table.js";
 export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { type DataJob, dataSource, type TrainingJob } from "./training/job.js";
+export type { RunConfig } from "./training/run.js";
 export { type Trained, type TrainingHooks, train } from "./training/train.js";
 export type { StepResult, Trainer, TrainingOptions, TrainingState } from "./training/trainer.js";

@@ -1,4 +1,5 @@
 /** Where the page starts. */
+import "./models/no-eval.js";
 import { render } from "preact";
 import { App } from "./app/app.js";
 import "./style.css";

@@ -1,7 +1,7 @@
 /** Bundles the studio into dist/studio: static files with relative addresses, for any web server. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { defineConfig, type Plugin } from "vite";
+import { defineConfig, type Plugin, type Rollup } from "vite";
 
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
 
@@ -15,6 +15,15 @@ const oneFontFormat: Plugin = {
   },
 };
 
+/** What cannot be helped: comments in zod that Rollup does not understand, and does not need to. */
+const onwarn: NonNullable<Rollup.RollupOptions["onwarn"]> = (warning, warn) => {
+  if (warning.code !== "INVALID_ANNOTATION") warn(warning);
+};
+
+/** Modules of Node that the library imports only when it runs there. */
+const nodeOnly = ["node:os", "node:v8", "node:worker_threads"];
+const absent = fileURLToPath(new URL("absent.ts", import.meta.url));
+
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "./",
@@ -22,7 +31,10 @@ export default defineConfig({
   plugins: [oneFontFormat],
   worker: { format: "es" },
   resolve: {
-    alias: { "csv-parse/sync": fileURLToPath(import.meta.resolve("csv-parse/browser/esm/sync")) },
+    alias: {
+      "csv-parse/sync": fileURLToPath(import.meta.resolve("csv-parse/browser/esm/sync")),
+      ...Object.fromEntries(nodeOnly.map((name) => [name, absent])),
+    },
   },
   build: {
     outDir: "../dist/studio",
@@ -33,6 +45,7 @@ export default defineConfig({
     // The kernels of the engine, in base64, are most of one chunk.
     chunkSizeWarningLimit: 1200,
     reportCompressedSize: false,
+    rollupOptions: { onwarn },
   },
   server: { host: "127.0.0.1" },
 });

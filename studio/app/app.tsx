@@ -3,6 +3,7 @@ import { signal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Notice } from "../controls/notice.js";
+import { acceptDrops, dragging, refusal } from "../models/incoming.js";
 import { home, ideas, pages, work } from "../pages/index.js";
 import type { Page } from "./page.js";
 import { addressOf, path } from "./route.js";
@@ -26,6 +27,8 @@ async function show(page: Page): Promise<void> {
 }
 
 const current = () => pages.find((page) => page.path === path.value);
+
+acceptDrops();
 
 export function App() {
   const main = useRef<HTMLElement>(null);
@@ -52,7 +55,21 @@ export function App() {
         Skip to the page
       </button>
       <Header />
+      {dragging.value && <div class="drop-here">Drop a table or a model</div>}
       <main id="main" ref={main} tabIndex={-1}>
+        {refusal.value && (
+          <Notice
+            kind="error"
+            action={{
+              label: "Close",
+              run() {
+                refusal.value = null;
+              },
+            }}
+          >
+            {refusal.value}
+          </Notice>
+        )}
         {failure.value && <Notice kind="error">{failure.value}</Notice>}
         {!current() && (
           <Notice kind="error">

@@ -1,8 +1,8 @@
 /** A plane with labelled axes: a canvas for what is dense or moves, and SVG over it for what is drawn in lines. */
-import { useSignalEffect } from "@preact/signals";
+import { effect } from "@preact/signals";
 import { type ScaleLinear, scaleLinear, scaleLog } from "d3-scale";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 /** From the units of the axes to pixels of the plot, and back with `invert`. */
 export interface Scales {
@@ -90,8 +90,8 @@ export function Plot(props: PlotProps) {
     context.clearRect(0, 0, width, height);
     draw(context, scales);
   };
-  useSignalEffect(() => paint.current());
-  useEffect(() => paint.current());
+  // A new subscription at every render: what is painted, and so which signals are read, may be another then.
+  useLayoutEffect(() => effect(() => paint.current()));
 
   const at = (event: PointerEvent) => {
     const { left, top } = (event.currentTarget as Element).getBoundingClientRect();
