@@ -11,6 +11,7 @@ export interface Opened {
   readonly pictures: Pictures;
   readonly extent: Extent;
   readonly columns: readonly string[];
+  readonly standardisation: { mean: readonly number[]; deviation: readonly number[] } | null;
   /** What it was trained on, where the files say so and the page has it. */
   readonly data: { job: DataJob; seed: number; entropy: number | null } | null;
   /** Steps of its training, where the files say so. */
@@ -45,7 +46,7 @@ export async function openModel(files: readonly File[], title: string): Promise<
       if (file.name.endsWith(".zip")) unzip(file.name, bytes, contents);
       else contents.set(file.name, bytes);
     }
-    const next = await modelOf(contents, title);
+    const next = await openedFrom(contents, title);
     opened.value?.pictures.end();
     opened.value = next;
     return true;
@@ -69,7 +70,8 @@ function unzip(name: string, bytes: Uint8Array, into: Map<string, Uint8Array>): 
   }
 }
 
-async function modelOf(contents: ReadonlyMap<string, Uint8Array>, title: string): Promise<Opened> {
+/** A model from the contents of its files, by name. Throws an error in words. */
+export async function openedFrom(contents: ReadonlyMap<string, Uint8Array>, title: string): Promise<Opened> {
   const missing = NEEDED.filter((name) => !contents.has(name));
   if (missing.length > 0) {
     throw new Error(
@@ -93,6 +95,7 @@ async function modelOf(contents: ReadonlyMap<string, Uint8Array>, title: string)
     title,
     extent,
     columns: found?.columns ?? config.data?.columns ?? ["x1", "x2"],
+    standardisation: s ?? null,
     data: found,
     steps,
     parameters: flow.parameters.values.length,

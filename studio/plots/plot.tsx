@@ -37,8 +37,8 @@ interface PlotProps {
   draw?: (context: CanvasRenderingContext2D, scales: Scales) => void;
   /** SVG over the canvas, in pixels of the plane. */
   children?: (scales: Scales) => ComponentChildren;
-  /** The pointer in the units of the axes; null when it has left. */
-  onHover?: (point: { x: number; y: number } | null) => void;
+  /** The pointer in the units of the axes, with the scales for distances in pixels; null when it has left. */
+  onHover?: (point: { x: number; y: number; scales: Scales } | null) => void;
   /** A pressed pointer moves to here, in the units of the axes; `first` where it was pressed. */
   onDrag?: (point: { x: number; y: number; first: boolean }) => void;
 }
@@ -129,7 +129,7 @@ export function Plot(props: PlotProps) {
               onDrag({ ...at(event), first: true });
             }}
             onPointerMove={(event) => {
-              onHover?.(at(event));
+              onHover?.({ ...at(event), scales });
               if (onDrag && event.currentTarget.hasPointerCapture(event.pointerId))
                 onDrag({ ...at(event), first: false });
             }}

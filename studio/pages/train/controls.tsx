@@ -1,4 +1,6 @@
 /** The settings of training, in three groups. */
+import type { ComponentChildren } from "preact";
+import { useMemo } from "preact/hooks";
 import { Check, Choice, NumberField, Select, Slider } from "../../controls/fields.js";
 import { FileButton } from "../../controls/file-button.js";
 import { Notice } from "../../controls/notice.js";
@@ -30,8 +32,7 @@ export function Controls() {
         />
         {settings.data.value === FILE && <FileField />}
       </section>
-      <section class="panel controls" aria-labelledby="settings-model">
-        <h2 id="settings-model">Model</h2>
+      <Group title="Model">
         <Check
           label="Compare residual and monotone"
           hint="Same data, seed and number of steps: i-DenseNet (residual, CLipSwish) beside a Monotone Flow (CPila)"
@@ -62,9 +63,8 @@ export function Controls() {
         />
         <Slider label="lip: limit of a concatenation" value={settings.lip} min={0.5} max={0.99} step={0.01} />
         <Check label="Actnorm after every block" value={settings.actnorm} />
-      </section>
-      <section class="panel controls" aria-labelledby="settings-training">
-        <h2 id="settings-training">Training</h2>
+      </Group>
+      <Group title="Training">
         <LearningRate />
         <div class="pair">
           <NumberField label="Batch" value={settings.batch} min={10} max={20_000} />
@@ -83,8 +83,21 @@ export function Controls() {
             ? `This page shares memory between threads; the browser has ${cores} ${cores === 1 ? "core" : "cores"}.`
             : "This page is not cross-origin isolated, so one thread trains. monotone-flows studio serves it with shared memory."}
         </p>
-      </section>
+      </Group>
     </div>
+  );
+}
+
+/** Open on wide screens; on narrow ones, where the settings stand above the pictures, the reader opens it. */
+function Group({ title, children }: { title: string; children: ComponentChildren }) {
+  const open = useMemo(() => matchMedia("(min-width: 60.01rem)").matches, []);
+  return (
+    <details class="panel" open={open}>
+      <summary>
+        <h2>{title}</h2>
+      </summary>
+      <div class="controls">{children}</div>
+    </details>
   );
 }
 

@@ -71,7 +71,7 @@ function Pictures() {
   }) => (
     <DensityFigure
       key={`density ${variant.title}`}
-      title={pair ? `${variant.title}: learned density` : "Learned density"}
+      title={pair ? `${variant.title} density` : "Learned density"}
       file={`${data.title}-${variant.formulation}-density`}
       data={data}
       pictures={training?.pictures ?? null}
@@ -86,7 +86,7 @@ function Pictures() {
   }) => (
     <SamplesFigure
       key={`samples ${variant.title}`}
-      title={pair ? `${variant.title}: samples` : "Samples"}
+      title={pair ? `${variant.title} samples` : "Samples"}
       file={`${data.title}-${variant.formulation}-samples`}
       data={data}
       pictures={training?.pictures ?? null}
