@@ -72,9 +72,12 @@ export function App() {
         )}
         {failure.value && <Notice kind="error">{failure.value}</Notice>}
         {!current() && (
-          <Notice kind="error">
-            There is no page at this address. <a href={addressOf("")}>Go to the first page</a>
-          </Notice>
+          <div class="page">
+            <h1>No such page</h1>
+            <Notice kind="error">
+              There is no page at this address. <a href={addressOf("")}>Go to the first page</a>
+            </Notice>
+          </div>
         )}
         {now && (
           <Guard key={now.page.path} title={now.page.title}>

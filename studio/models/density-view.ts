@@ -9,20 +9,29 @@ const EASE_MS = 130;
 /** Changes below this share of the largest value need no more frames. */
 const VISIBLE = 1e-3;
 
+/** The part that a pixel belongs to, by the last two bits of its row and column. */
+const PART_AT = Uint8Array.from({ length: STRIDE * STRIDE }, (_, i) =>
+  PARTS.findIndex(([column, row]) => row === i >> 2 && column === (i & 3)),
+);
+
 export class DensityView {
   /** RESOLUTION x RESOLUTION, row 0 at the bottom. */
   readonly shown = new Float32Array(RESOLUTION * RESOLUTION);
   readonly #target = new Float32Array(RESOLUTION * RESOLUTION);
   readonly #change = new Float32Array(SIDE * SIDE);
+  /** The step that each part shows. */
+  readonly #steps = new Float64Array(PARTS.length).fill(-1);
   #moving = false;
   /** The largest value of the target. */
   most = 0;
 
   /**
-   * A part has arrived. Its change is spread over the pixels between its own as well: the parts that are older then
-   * do not stand out as a pattern, and the first one gives a whole picture.
+   * A part has arrived. Its change is spread over the pixels of older parts as well: these then do not stand out as a
+   * pattern, and the first part gives a whole picture. With all parts of one step the picture is exact.
    */
-  put(part: number, values: Float64Array): void {
+  put(step: number, part: number, values: Float64Array): void {
+    const steps = this.#steps;
+    steps[part] = step;
     const [left, bottom] = PARTS[part];
     const target = this.#target;
     const change = this.#change;
@@ -37,6 +46,8 @@ export class DensityView {
       const above = Math.min(SIDE - 1, v0 + 1) * SIDE;
       const t = v - v0;
       for (let x = 0; x < RESOLUTION; x++) {
+        const own = PART_AT[((y & 3) << 2) | (x & 3)];
+        if (own !== part && steps[own] >= step) continue;
         const u = Math.min(SIDE - 1, Math.max(0, (x - left) / STRIDE));
         const u0 = Math.floor(u);
         const u1 = Math.min(SIDE - 1, u0 + 1);

@@ -68,7 +68,7 @@ export class Pictures {
 
   #hear(news: PictureNews): void {
     if (news.kind === "density") {
-      this.density.put(news.part, news.values);
+      this.density.put(news.step, news.part, news.values);
       this.firstAfter.value ??= performance.now() - this.#began;
       this.#animate();
     } else if (news.kind === "points") {

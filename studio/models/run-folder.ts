@@ -76,7 +76,9 @@ export async function runFolder({
     "summary.json": json(summary),
     ...(table ? { [DATA_FILE]: table } : {}),
   };
-  return zipSync({ [name]: files }, { level: 6 });
+  // Full paths: a folder in its own right would become an entry without content.
+  const entries = Object.entries(files).map(([file, content]) => [`${name}/${file}`, content] as const);
+  return zipSync(Object.fromEntries(entries), { level: 6 });
 }
 
 export function ownCsv({ values, columns }: OwnTable): Uint8Array<ArrayBuffer> {

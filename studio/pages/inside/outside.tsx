@@ -68,7 +68,7 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
         </p>
       )}
       <div class="figures two">
-        <Figure title="Density" file={`${source.key}-density`}>
+        <Figure level={3} title="Density" file={`${source.key}-density`}>
           <Plot
             label="The density of the model"
             {...axes}
@@ -79,7 +79,7 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
             }}
           />
         </Figure>
-        <Figure title="Samples" file={`${source.key}-samples`}>
+        <Figure level={3} title="Samples" file={`${source.key}-samples`}>
           <Plot
             label="Samples of the model"
             {...axes}
