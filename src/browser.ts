@@ -2,6 +2,7 @@
 
 export type { Activation } from "./activations/activation.js";
 export { activation, activations } from "./activations/index.js";
+export { csvColumns, formatCsv, parseCsv } from "./data/csv.js";
 export { decodeDigits, fetchDigits } from "./data/images/digits.js";
 export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js";
 export { type DataSource, tableSource, toySource } from "./data/source.js";
@@ -10,6 +11,8 @@ export type { Engine } from "./engine/engine.js";
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type ErrorCode, FlowError } from "./errors.js";
+export { type Preset, presets } from "./experiments/presets.js";
+export { type TableJob, TEST_FRACTION, tableJob } from "./experiments/table-job.js";
 export { type Certificate, certify } from "./flows/certificate.js";
 export {
   type FlowDeclaration,
@@ -19,10 +22,14 @@ export {
 } from "./flows/declaration.js";
 export { Flow } from "./flows/flow.js";
 export type { FlowMaps } from "./flows/flow-maps.js";
+export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
+export { type FlowPath, flowPath } from "./flows/path.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
 export { Table } from "./table.js";
 export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";
-export type { DataJob, TrainingJob } from "./training/job.js";
+export { type DataJob, dataSource, type TrainingJob } from "./training/job.js";
+export type { RunConfig } from "./training/run.js";
 export { type Trained, type TrainingHooks, train } from "./training/train.js";
+export type { StepResult, Trainer, TrainingOptions, TrainingState } from "./training/trainer.js";

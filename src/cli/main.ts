@@ -9,6 +9,7 @@ import { exitCode } from "./output.js";
 import { reproduceCommand } from "./reproduce.js";
 import { sampleCommand } from "./sample.js";
 import { scoreCommand } from "./score.js";
+import { studioCommand } from "./studio.js";
 import { trainCommand } from "./train.js";
 import { verifyCommand } from "./verify.js";
 
@@ -37,6 +38,7 @@ for (const add of [
   verifyCommand,
   reproduceCommand,
   benchCommand,
+  studioCommand,
 ])
   add(program);
 

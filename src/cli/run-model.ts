@@ -14,5 +14,5 @@ export async function openModel(path: string): Promise<{ run: Run; flow: Flow }>
 }
 
 export async function trainingSource(run: Run): Promise<DataSource> {
-  return await dataSource((await reloadData(run.config.data, run.config.training.seed)).job);
+  return await dataSource((await reloadData(run.config.data, run.config.training.seed, run.path)).job);
 }

@@ -238,7 +238,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   check(state !== null || model === null, "run", `${run.path} has a model but no checkpoint to go on from`);
   if (options.threads !== undefined)
     config.threads = Math.min(threadCount(options.threads), config.training.batch);
-  const data = await reloadData(config.data, config.training.seed);
+  const data = await reloadData(config.data, config.training.seed, run.path);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.sweep();
   return { run, data: data.job, state };

@@ -5,7 +5,8 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { FlowError } from "../errors.js";
 import { Table } from "../table.js";
-import { formatCsv, readCsv } from "./csv.js";
+import { csvColumns, formatCsv } from "./csv.js";
+import { readCsv } from "./read-csv.js";
 
 const folder = mkdtempSync(join(tmpdir(), "csv-test-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -157,5 +158,23 @@ describe("formatCsv", () => {
 
   it("needs a name a column", () => {
     expect(() => formatCsv(new Table(1, 2), ["a"])).toThrow(/2 columns needs as many names, not 1/);
+  });
+});
+
+describe("csvColumns", () => {
+  const columns = (text: string) => csvColumns(new TextEncoder().encode(text), "data.csv");
+
+  it("names the columns and tells numbers from text", () => {
+    expect(columns("id,x,y\na,1,nan\nb,2,3\n")).toEqual([
+      { name: "id", numeric: false },
+      { name: "x", numeric: true },
+      { name: "y", numeric: true },
+    ]);
+    expect(columns("1;2\n3;4\n").map(({ name }) => name)).toEqual(["column 1", "column 2"]);
+  });
+
+  it("refuses a file without rows", () => {
+    expect(() => columns("")).toThrow("data.csv: the file is empty");
+    expect(() => columns("x,y\n")).toThrow("data.csv: a header but no data rows");
   });
 });

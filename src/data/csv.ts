@@ -2,35 +2,43 @@ import { type CsvError, type Options, parse } from "csv-parse/sync";
 import { check, FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { nearestName } from "./nearest-name.js";
-import { readBytes } from "./read-bytes.js";
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const NAN = /^[+-]?nan$/i;
 const INFINITE = /^[+-]?inf(inity)?$/i;
+/** Rows that are looked at for the kinds of columns. */
+const LOOK = 100;
 /** What stands in place of a number; a header name is none of these. */
 const MISSING = /^([+-]?nan|[+-]?inf(inity)?|na|n\/a|null|none|\?|)$/i;
 
 const isNumber = (cell: string) => NUMBER.test(cell.trim());
 const isText = (cell: string) => !isNumber(cell) && !MISSING.test(cell.trim());
 
+export interface CsvTable {
+  readonly table: Table;
+  readonly names: string[];
+}
+
 /**
- * Reads a table of numbers from a CSV file, unpacking it if its name ends in `.gz`.
+ * Reads a table of numbers from the bytes of a CSV file.
  *
  * The cells are separated by tabs, semicolons or commas: by the first of these that the first line holds.
  * The first row is a header if it holds text and the second row has no text in those columns, or if the
  * first row has no numbers and the second has; without a header the names are `column 1`, `column 2`, ...
  * `columns` chooses and orders columns by header name or 1-based number; cells of the others may be text.
  *
+ * @param path what errors call the file
  * @returns the table (one row a data row of the file) and the names of its columns
  * @throws FlowError `input`, naming the file, the row (its line in the file) and the column, for a file that
- *   cannot be read, has no data rows or rows of different lengths, or a cell that is not a finite number;
+ *   has no data rows or rows of different lengths, or a cell that is not a finite number;
  *   `usage` for a choice of columns that names an unknown column, or one column twice
  */
-export function readCsv(
+export function parseCsv(
+  bytes: Uint8Array,
   path: string,
   options: { columns?: readonly string[] } = {},
-): { table: Table; names: string[] } {
-  const text = decode(path);
+): CsvTable {
+  const text = decode(bytes, path);
   const delimiter = detectDelimiter(text);
   const records = parseRecords(path, text, { delimiter });
   check(records.length > 0, "input", `${path}: the file is empty`);
@@ -38,7 +46,7 @@ export function readCsv(
   const header = isHeader(records[0], records[1]);
   const first = header ? 1 : 0;
   check(records.length > first, "input", `${path}: a header but no data rows`);
-  const names = records[0].map((cell, i) => (header && cell.trim()) || `column ${i + 1}`);
+  const names = columnNames(records[0], header);
   const chosen = options.columns ? chooseColumns(path, options.columns, names) : names.map((_, i) => i);
 
   // Records and lines differ where lines are blank; counting lines is slow, so it is left to errors.
@@ -66,6 +74,26 @@ export function readCsv(
   return { table, names: chosen.map((column) => names[column]) };
 }
 
+/**
+ * The names of all columns of a CSV file, and whether each starts with numbers, from its first rows.
+ * @throws FlowError `input` for a file that is empty, is no text or has no data rows
+ */
+export function csvColumns(bytes: Uint8Array, path: string): { name: string; numeric: boolean }[] {
+  const text = decode(bytes, path);
+  const records = parseRecords(path, text, { delimiter: detectDelimiter(text), to: LOOK });
+  check(records.length > 0, "input", `${path}: the file is empty`);
+  const header = isHeader(records[0], records[1]);
+  const rows = records.slice(header ? 1 : 0);
+  check(rows.length > 0, "input", `${path}: a header but no data rows`);
+  return columnNames(records[0], header).map((name, i) => ({
+    name,
+    numeric: rows.some((row) => isNumber(row[i] ?? "")) && !rows.some((row) => isText(row[i] ?? "")),
+  }));
+}
+
+const columnNames = (first: readonly string[], header: boolean) =>
+  first.map((cell, i) => (header && cell.trim()) || `column ${i + 1}`);
+
 /** Comma-separated text: the names, then the rows; every number in the shortest form that reads back equal. */
 export function formatCsv(table: Table, names: readonly string[]): string {
   check(
@@ -88,8 +116,7 @@ function quoted(name: string): string {
   return /[",;\t\r\n]|^\s|\s$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }
 
-function decode(path: string): string {
-  const bytes = readBytes(path);
+function decode(bytes: Uint8Array, path: string): string {
   check(!bytes.includes(0), "input", `${path}: not a text file in UTF-8`);
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);

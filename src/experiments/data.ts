@@ -2,21 +2,17 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
-import { readCsv } from "../data/csv.js";
 import { type ImageShape, imageSize } from "../data/images/image-set.js";
 import { imageDataNames, openImages } from "../data/images/index.js";
 import { readNpy } from "../data/npy.js";
-import { splitRows } from "../data/split-rows.js";
-import { standardisation } from "../data/standardise.js";
+import { readCsv } from "../data/read-csv.js";
 import { toyDensity } from "../data/toy/index.js";
 import { check } from "../errors.js";
 import { readFile } from "../flows/files.js";
 import type { Table } from "../table.js";
 import type { DataJob } from "../training/job.js";
 import type { DataConfig } from "../training/run.js";
-
-const TEST_FRACTION = 0.1;
-const MAX_COLUMNS = 16;
+import { TEST_FRACTION, tableJob } from "./table-job.js";
 
 /** Reads a CSV (also gzipped) or NPY file of numbers. */
 export function readTable(path: string, columns?: readonly string[]): { table: Table; names: string[] } {
@@ -80,18 +76,7 @@ export async function resolveData(
     return { config: { kind: "toy", name: data }, job: { kind: "toy", name: data }, dim: 2 };
   }
   const { table, names } = readTable(data, columns);
-  check(
-    table.columns <= MAX_COLUMNS,
-    "input",
-    `${data} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some with --columns`,
-  );
-  check(
-    table.rows >= 10,
-    "input",
-    `${data} has ${table.rows} rows; at least 10 are needed to train and to test`,
-  );
-  const { train, test } = splitRows(table, TEST_FRACTION, seed);
-  const plain = ({ rows, values }: Table) => ({ rows, values });
+  const { job, standardisation } = tableJob(table, names, basename(data), seed, data);
   return {
     config: {
       kind: "table",
@@ -100,17 +85,17 @@ export async function resolveData(
       sha256: createHash("sha256").update(readFile(data)).digest("hex"),
       testFraction: TEST_FRACTION,
     },
-    job: { kind: "table", name: basename(data), columns: names, train: plain(train), test: plain(test) },
+    job,
     dim: table.columns,
-    standardisation: standardisation(
-      train,
-      names.map((name) => `${data}, ${/^column \d+$/.test(name) ? name : `column "${name}"`}`),
-    ),
+    standardisation,
   };
 }
 
-/** The data of a run again; throws if its file has changed since. */
-export async function reloadData(config: DataConfig, seed: number): Promise<ResolvedData> {
+/**
+ * The data of a run again; throws if its file has changed since. A path that is not absolute starts from the run's
+ * directory: what brings its data along works wherever it stands.
+ */
+export async function reloadData(config: DataConfig, seed: number, folder: string): Promise<ResolvedData> {
   check(
     config.kind !== "staircase",
     "run",
@@ -118,7 +103,8 @@ export async function reloadData(config: DataConfig, seed: number): Promise<Reso
   );
   if (config.kind === "toy") return resolveData(config.name, seed);
   if (config.kind === "images") return resolveData(config.data, seed, undefined, config);
-  const { path, columns, sha256 } = config;
+  const { columns, sha256 } = config;
+  const path = resolve(folder, config.path);
   check(
     createHash("sha256").update(readFile(path)).digest("hex") === sha256,
     "input",

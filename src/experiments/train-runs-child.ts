@@ -24,7 +24,7 @@ try {
   let mean: number | null = null;
   const { data } = run.config;
   await trainRun(
-    { run, data: data.kind === "staircase" ? data : (await reloadData(data, seed)).job, state },
+    { run, data: data.kind === "staircase" ? data : (await reloadData(data, seed, run.path)).job, state },
     {
       goOn: "the same command",
       onStep(step, loss) {

@@ -22,6 +22,9 @@ export type DataJob =
   | { kind: "images"; source: ImageSource; flips: boolean }
   | { kind: "table"; name: string; columns: readonly string[]; train: PlainTable; test: PlainTable };
 
+/** All but images. */
+export type RowJob = Exclude<DataJob, { kind: "images" }>;
+
 export interface TrainingJob {
   data: DataJob;
   declaration: FlowDeclaration;
@@ -37,6 +40,11 @@ export async function dataSource(job: DataJob): Promise<DataSource> {
     const { openImageData } = (await import(/* @vite-ignore */ file)) as typeof OpenImageData;
     return noisyImages(openImageData(job.source), job);
   }
+  return rowSource(job);
+}
+
+/** The source of a job whose samples are drawn or in memory. */
+export function rowSource(job: RowJob): DataSource {
   if (job.kind === "toy") return toySource(job.name);
   if (job.kind === "staircase") return staircaseSource;
   const table = ({ rows, values }: PlainTable) => new Table(rows, job.columns.length, values);

@@ -51,6 +51,20 @@ describe("regression", () => {
     }
   });
 
+  it("takes rank 0's learning rate between steps, on all ranks, as a schedule would", async () => {
+    const scheduled = await trainer({ schedule: [{ from: 2, factor: 0.25 }] });
+    const losses = await advance(scheduled, 4);
+    const ranks = await Promise.all(
+      localRanks(2).map((communicator) => trainer({ schedule: [] }, communicator)),
+    );
+    await Promise.all(ranks.map((rank) => advance(rank, 2)));
+    ranks[0].learningRate *= 0.25;
+    for (const rankLosses of await Promise.all(ranks.map((rank) => advance(rank, 2)))) {
+      expectClose(rankLosses, losses.slice(2), 1e-10);
+    }
+    for (const { flow } of ranks) expectClose(flow.parameters.values, scheduled.flow.parameters.values, 1e-8);
+  });
+
   it("goes on from a saved state bit for bit", async () => {
     const unbroken = await trainer();
     const losses = await advance(unbroken, 4);

@@ -51,6 +51,9 @@ export interface TrainingState {
   average?: Float64Array | undefined;
 }
 
+/** Numbers between the gradient and the blames in what the ranks sum. */
+const SCALARS = 4;
+
 export class Trainer {
   readonly flow: Flow;
   readonly options: TrainingOptions;
@@ -60,15 +63,21 @@ export class Trainer {
   readonly #average: AveragedWeights | null;
   readonly #samples: Float64Array;
   readonly #objective: Objective;
-  /** What the ranks sum: the gradient; the loss, the unconverged samples and the wishes to stop; one blame a bijection. */
+  /**
+   * What the ranks sum: the gradient; the loss, the unconverged samples, the wishes to stop and the learning rate; one
+   * blame a bijection.
+   */
   readonly #reduced: Float64Array;
   readonly #blame: Float64Array;
   /** Steps done so far. */
   step = 0;
+  /** The learning rate before the schedule's factors. It may be changed between steps: rank 0's counts for all ranks. */
+  learningRate: number;
 
   constructor(flow: Flow, source: DataSource, options: TrainingOptions, communicator: Communicator) {
     this.flow = flow;
     this.options = options;
+    this.learningRate = options.learningRate;
     this.#source = source;
     this.#communicator = communicator;
     this.#objective = objective(options.objective ?? "likelihood", flow);
@@ -82,8 +91,8 @@ export class Trainer {
     this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
     const [start, end] = shard(options.batch, communicator);
     this.#samples = new Float64Array((end - start) * columns);
-    this.#reduced = new Float64Array(flow.parameters.gradient.length + 3 + flow.bijections.length);
-    this.#blame = this.#reduced.subarray(flow.parameters.gradient.length + 3);
+    this.#reduced = new Float64Array(flow.parameters.gradient.length + SCALARS + flow.bijections.length);
+    this.#blame = this.#reduced.subarray(flow.parameters.gradient.length + SCALARS);
   }
 
   /** The most numbers that the ranks sum at a time. */
@@ -94,7 +103,7 @@ export class Trainer {
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
   async advance(stop = false): Promise<StepResult> {
     const { flow } = this;
-    const { batch, seed, learningRate, schedule = [], warmUp, clip } = this.options;
+    const { batch, seed, schedule = [], warmUp, clip } = this.options;
     const { gradient } = flow.parameters;
     const [start, end] = shard(batch, this.#communicator);
     this.#source.fill(this.#samples, seed, this.step, start, end - start);
@@ -124,12 +133,14 @@ export class Trainer {
     reduced[scalars] = loss / batch;
     reduced[scalars + 1] = counts.unconverged;
     reduced[scalars + 2] = stop ? 1 : 0;
+    const rate = rateAt(this.step, this.learningRate, schedule, warmUp);
+    reduced[scalars + 3] = this.#communicator.rank === 0 ? rate : 0;
     await this.#communicator.allReduce(reduced);
     gradient.set(reduced.subarray(0, scalars));
     this.#checkFinite(reduced[scalars]);
 
     if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
-    this.#adam.update(this.step, rateAt(this.step, learningRate, schedule, warmUp));
+    this.#adam.update(this.step, reduced[scalars + 3]);
     this.step++;
     this.#average?.update(this.step);
     return {

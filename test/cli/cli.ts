@@ -61,6 +61,15 @@ export async function json(cwd: string, ...args: string[]): Promise<any> {
 
 /** Starts the program; `end` resolves when it has ended. */
 export function start(cwd: string, ...args: string[]): { child: ChildProcess; end: Promise<Result> } {
+  return startFor(TIMEOUT, cwd, ...args);
+}
+
+/** The same, killed after so many milliseconds. */
+export function startFor(
+  timeout: number,
+  cwd: string,
+  ...args: string[]
+): { child: ChildProcess; end: Promise<Result> } {
   const child = spawn(process.execPath, [program, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
@@ -70,7 +79,7 @@ export function start(cwd: string, ...args: string[]): { child: ChildProcess; en
   child.stderr.on("data", (data) => {
     stderr += data;
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), TIMEOUT);
+  const timer = setTimeout(() => child.kill("SIGKILL"), timeout);
   const end = new Promise<Result>((resolve) => {
     child.on("close", (code) => {
       clearTimeout(timer);

@@ -1,5 +1,5 @@
 import { check } from "../../errors.js";
-import { readCsv } from "../csv.js";
+import { readCsv } from "../read-csv.js";
 import { checkDigits, digitsRow } from "./digits.js";
 
 /**

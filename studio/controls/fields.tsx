@@ -1,0 +1,194 @@
+/** Controls with a label: each takes a signal, which it shows and sets. */
+import type { Signal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useId } from "preact/hooks";
+
+interface Common {
+  label: ComponentChildren;
+  /** A short explanation under the control. */
+  hint?: ComponentChildren;
+  disabled?: boolean | undefined;
+}
+
+interface SliderProps extends Common {
+  value: Signal<number>;
+  min: number;
+  max: number;
+  step: number;
+  /** How the value is written beside the label (default: the number itself). */
+  format?: (value: number) => string;
+  onInput?: (value: number) => void;
+}
+
+/** A number between two ends. The handle follows the pointer and the arrow keys. */
+export function Slider({
+  label,
+  hint,
+  value,
+  min,
+  max,
+  step,
+  format = String,
+  onInput,
+  disabled,
+}: SliderProps) {
+  const id = useId();
+  return (
+    <div class="field slider">
+      <label for={id}>{label}</label>
+      <output for={id}>{format(value.value)}</output>
+      <input
+        id={id}
+        type="range"
+        min={min}
+        max={max}
+        step={step}
+        value={value.value}
+        disabled={disabled}
+        aria-valuetext={format(value.value)}
+        onInput={(event) => {
+          value.value = event.currentTarget.valueAsNumber;
+          onInput?.(value.value);
+        }}
+      />
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}
+
+interface NumberFieldProps extends Common {
+  value: Signal<number>;
+  min: number;
+  max: number;
+  /** `any` allows every number; a whole number allows multiples of itself (default 1). */
+  step?: number | "any";
+}
+
+/** A number that is typed. What is not a number within the limits is marked and not taken. */
+export function NumberField({ label, hint, value, min, max, step = 1, disabled }: NumberFieldProps) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <input
+        id={id}
+        type="number"
+        inputMode="decimal"
+        min={min}
+        max={max}
+        step={step}
+        value={value.value}
+        disabled={disabled}
+        onInput={({ currentTarget: input }) => {
+          if (input.validity.valid && input.value !== "") value.value = input.valueAsNumber;
+        }}
+        onBlur={({ currentTarget: input }) => {
+          // What was not taken makes place for what counts.
+          input.value = String(value.value);
+        }}
+      />
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}
+
+interface SelectProps<Word extends string> extends Common {
+  value: Signal<Word>;
+  options: readonly (Word | { value: Word; label: string })[];
+  onChange?: (value: Word) => void;
+}
+
+/** One of several words, in a list that opens. */
+export function Select<Word extends string>({
+  label,
+  hint,
+  value,
+  options,
+  onChange,
+  disabled,
+}: SelectProps<Word>) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        value={value.value}
+        disabled={disabled}
+        onChange={(event) => {
+          value.value = event.currentTarget.value as Word;
+          onChange?.(value.value);
+        }}
+      >
+        {options.map((option) => {
+          const { value, label } = typeof option === "string" ? { value: option, label: option } : option;
+          return (
+            <option key={value} value={value}>
+              {label}
+            </option>
+          );
+        })}
+      </select>
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}
+
+/** One of a few words, all of them visible. */
+export function Choice<Word extends string>({
+  label,
+  hint,
+  value,
+  options,
+  onChange,
+  disabled,
+}: SelectProps<Word>) {
+  const name = useId();
+  return (
+    <fieldset class="field choice" disabled={disabled}>
+      <legend>{label}</legend>
+      <div class="choices">
+        {options.map((option) => {
+          const { value: word, label } =
+            typeof option === "string" ? { value: option, label: option } : option;
+          return (
+            <label key={word}>
+              <input
+                type="radio"
+                name={name}
+                value={word}
+                checked={value.value === word}
+                onChange={() => {
+                  value.value = word;
+                  onChange?.(word);
+                }}
+              />
+              <span>{label}</span>
+            </label>
+          );
+        })}
+      </div>
+      {hint && <small>{hint}</small>}
+    </fieldset>
+  );
+}
+
+/** Yes or no. */
+export function Check({ label, hint, value, disabled }: Common & { value: Signal<boolean> }) {
+  const id = useId();
+  return (
+    <div class="field check">
+      <input
+        id={id}
+        type="checkbox"
+        checked={value.value}
+        disabled={disabled}
+        onChange={(event) => {
+          value.value = event.currentTarget.checked;
+        }}
+      />
+      <label for={id}>{label}</label>
+      {hint && <small>{hint}</small>}
+    </div>
+  );
+}

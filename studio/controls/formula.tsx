@@ -1,0 +1,19 @@
+import { useEffect, useRef } from "preact/hooks";
+
+/** Typesets TeX with KaTeX, which is fetched with the first formula; until then, and without it, the TeX is shown. */
+export function Formula({ tex, block = false }: { tex: string; block?: boolean }) {
+  const host = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    let wanted = true;
+    void import("./katex.js").then(
+      ({ typeset }) => {
+        if (wanted && host.current) typeset(tex, host.current, block);
+      },
+      () => {},
+    );
+    return () => {
+      wanted = false;
+    };
+  }, [tex, block]);
+  return <span class={block ? "formula block" : "formula"} ref={host} />;
+}

@@ -1,0 +1,111 @@
+/** The page's end of the worker that draws: the pictures of one model, and its answers to single questions. */
+import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { FlowDeclaration } from "../library.js";
+import { watch } from "./alive.js";
+import { DensityView } from "./density-view.js";
+import type { Extent, PictureNews, PictureOrder, PictureTask, Results, Snapshot } from "./messages.js";
+import { PointsView } from "./points-view.js";
+
+export interface PictureOptions {
+  declaration: FlowDeclaration;
+  extent: Extent;
+  /** Of a model that stands; null for one that is trained. */
+  snapshot: Snapshot | null;
+  /** The line to the worker that trains. */
+  training: MessagePort | null;
+}
+
+export class Pictures {
+  readonly density = new DensityView();
+  readonly points = new PointsView();
+  /** Counts the frames in which something has moved: who draws reads it. */
+  readonly frame: ReadonlySignal<number>;
+  /** Milliseconds after the start at which the first picture was there; null before. */
+  readonly firstAfter: Signal<number | null> = signal(null);
+  /** Why there will be no more pictures; null while there are. */
+  readonly failure: Signal<string | null> = signal(null);
+  readonly #frame = signal(0);
+  readonly #worker: Worker;
+  readonly #unwatch: () => void;
+  readonly #began = performance.now();
+  readonly #open = new Map<number, { done(result: never): void; failed(error: Error): void }>();
+  #tasks = 0;
+  #request = 0;
+  #last = 0;
+
+  constructor(options: PictureOptions) {
+    this.frame = this.#frame;
+    this.#worker = new Worker(new URL("./picture-worker.ts", import.meta.url), { type: "module" });
+    this.#unwatch = watch(this.#worker, (why) => this.#fail(`the worker that draws has ended: ${why}`));
+    this.#worker.addEventListener("message", ({ data }: MessageEvent<PictureNews>) => this.#hear(data));
+    this.#order({ kind: "build", ...options }, options.training ? [options.training] : []);
+  }
+
+  /** The share of one core that pictures may take; 0 stops them. */
+  set share(share: number) {
+    this.#order({ kind: "pace", share });
+  }
+
+  /** Rejects, with words for the page, if the worker cannot do it or ends. */
+  ask<Kind extends keyof Results>(task: PictureTask & { kind: Kind }): Promise<Results[Kind]> {
+    const { value } = this.failure;
+    if (value !== null) return Promise.reject(new Error(value));
+    const id = this.#tasks++;
+    this.#order({ kind: "task", id, task });
+    return new Promise((done, failed) => this.#open.set(id, { done, failed }));
+  }
+
+  end(): void {
+    this.#unwatch();
+    this.#worker.terminate();
+    cancelAnimationFrame(this.#request);
+    this.#abandon("the model was put away");
+  }
+
+  #order(order: PictureOrder, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(order, transfer);
+  }
+
+  #hear(news: PictureNews): void {
+    if (news.kind === "density") {
+      this.density.put(news.step, news.part, news.values);
+      this.firstAfter.value ??= performance.now() - this.#began;
+      this.#animate();
+    } else if (news.kind === "points") {
+      this.points.put(news.values);
+      this.#animate();
+    } else if (news.kind === "failed") this.#fail(news.message);
+    else if (news.kind === "result" || news.kind === "refused") {
+      const open = this.#open.get(news.id);
+      this.#open.delete(news.id);
+      if (news.kind === "result") open?.done(news.result as never);
+      else open?.failed(new Error(news.message));
+    }
+  }
+
+  #fail(why: string): void {
+    this.failure.value = why;
+    this.#abandon(why);
+  }
+
+  #abandon(why: string): void {
+    for (const { failed } of this.#open.values()) failed(new Error(why));
+    this.#open.clear();
+  }
+
+  #animate(): void {
+    if (this.#request !== 0) return;
+    this.#last = performance.now();
+    const next = (now: number) => {
+      const passed = Math.min(100, Math.max(0, now - this.#last));
+      this.#last = now;
+      const density = this.density.advance(passed);
+      const points = this.points.advance(passed);
+      if (density || points) {
+        this.#frame.value++;
+        this.#request = requestAnimationFrame(next);
+      } else this.#request = 0;
+    };
+    this.#request = requestAnimationFrame(next);
+  }
+}

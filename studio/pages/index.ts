@@ -1,0 +1,28 @@
+/** All pages. A new page is a folder with a `page.tsx` and one entry in a list: here, or in ideas/index.ts. */
+import type { Page } from "../app/page.js";
+import { ideas } from "./ideas/index.js";
+
+export const work: readonly Page[] = [
+  {
+    path: "train",
+    title: "Train live",
+    summary: "Choose or draw a density and watch a flow learn it, alone or beside a residual flow.",
+    load: () => import("./train/page.js"),
+  },
+  {
+    path: "inside",
+    title: "See inside",
+    summary: "Carry points and a grid through every block, from the data to the normal density and back.",
+    load: () => import("./inside/page.js"),
+  },
+];
+
+export const home: Page = {
+  path: "",
+  title: "Monotone Flows studio",
+  summary: "",
+  load: () => import("./home/page.js"),
+};
+
+export { ideas };
+export const pages: readonly Page[] = [home, ...work, ...ideas];

@@ -1,0 +1,180 @@
+/** The buttons of training, and how it goes. */
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { Notice } from "../../controls/notice.js";
+import {
+  failed,
+  finished,
+  pause,
+  refusal,
+  reset,
+  revive,
+  running,
+  session,
+  stepOnce,
+  stepsDone,
+  threadsEach,
+  train,
+} from "./session.js";
+import { settings } from "./settings.js";
+import { stale } from "./stale.js";
+
+export function Toolbar() {
+  const going = running.value;
+  const started = session.value !== null;
+  const label = going ? "Pause" : !started ? "Train" : finished.value ? "Train 1,000 more" : "Go on";
+  return (
+    <section class="toolbar" aria-label="Training">
+      <div class="buttons">
+        <button type="button" class="primary" onClick={going ? pause : train} disabled={failed.value}>
+          {label}
+        </button>
+        <button type="button" onClick={stepOnce} disabled={going || failed.value || finished.value}>
+          Step
+        </button>
+        <button type="button" onClick={reset} disabled={!started}>
+          Reset
+        </button>
+      </div>
+      <progress
+        max={settings.steps.value}
+        value={stepsDone.value}
+        aria-label={`Steps done of ${settings.steps.value}`}
+      />
+      <Figures />
+      <p class="visually-hidden" role="status">
+        {going ? "Training" : finished.value ? "Training has reached its last step" : started ? "Paused" : ""}
+      </p>
+      {refusal.value && <Notice kind="error">{refusal.value}</Notice>}
+      {stale.value && (
+        <Notice
+          kind="info"
+          action={{
+            label: "Start again with these",
+            run() {
+              const again = running.value;
+              reset();
+              if (again) train();
+            },
+          }}
+        >
+          The settings have changed since this training began.
+        </Notice>
+      )}
+      <Failures />
+      <Remark />
+    </section>
+  );
+}
+
+function Failures() {
+  return (
+    <>
+      {session.value?.models.map(({ variant, training }) => {
+        const failure = training.failure.value;
+        const pictures = training.pictures.failure.value;
+        if (failure === null && pictures === null) return null;
+        const from = training.lastState?.step ?? 0;
+        const where = session.value?.models.length === 2 ? `${variant.title}: ` : "";
+        const advice = failure?.numerical ? " A smaller learning rate may help." : "";
+        return (
+          <Notice
+            key={variant.title}
+            kind="error"
+            action={{ label: from > 0 ? `Go on from step ${from}` : "Start again", run: revive }}
+          >
+            {where}
+            {failure ? failure.message : `The pictures stand still: ${pictures}.`}
+            {advice}
+          </Notice>
+        );
+      })}
+    </>
+  );
+}
+
+/** Why fewer threads train than were asked for. */
+function Remark() {
+  const remark = session.value?.models[0].training.ranks.value?.remark;
+  return remark ? <Notice kind="warning">{remark}</Notice> : null;
+}
+
+const text = (value: number, digits: number) => (Number.isFinite(value) ? value.toFixed(digits) : "–");
+
+function Figures() {
+  const frames = useSignal(Number.NaN);
+  useSignalEffect(() => {
+    if (!running.value) {
+      frames.value = Number.NaN;
+      return;
+    }
+    let request = 0;
+    let count = 0;
+    let began = performance.now();
+    const next = (now: number) => {
+      count++;
+      if (now - began >= 1000) {
+        frames.value = (1000 * count) / (now - began);
+        count = 0;
+        began = now;
+      }
+      request = requestAnimationFrame(next);
+    };
+    request = requestAnimationFrame(next);
+    return () => cancelAnimationFrame(request);
+  });
+  const models = session.value?.models ?? [];
+  const step = useComputed(() => stepsDone.value.toLocaleString("en"));
+  const threads = models[0]?.training.ranks.value?.threads ?? threadsEach();
+  return (
+    <dl class="readings num">
+      <div>
+        <dt>step</dt>
+        <dd data-testid="step">{step}</dd>
+      </div>
+      {models.map(({ variant, training }) => (
+        <Readings key={variant.title} title={models.length > 1 ? variant.title : ""} training={training} />
+      ))}
+      <div>
+        <dt>threads</dt>
+        <dd>
+          {threads}
+          {models.length > 1 ? " each" : ""}
+        </dd>
+      </div>
+      <div>
+        <dt>frames/s</dt>
+        <dd data-testid="frames">{text(frames.value, 0)}</dd>
+      </div>
+    </dl>
+  );
+}
+
+type Training = NonNullable<typeof session.value>["models"][number]["training"];
+
+function Readings({ title, training }: { title: string; training: Training }) {
+  const prefix = title ? `${title} ` : "";
+  const loss = useComputed(() => text(training.loss.value, 3));
+  const gap = useComputed(() => {
+    const floor = session.value?.data.entropy ?? null;
+    return floor === null ? "–" : text(training.loss.value - floor, 3);
+  });
+  const speed = useComputed(() => text(training.stepsPerSecond.value, 0));
+  return (
+    <>
+      <div class={title ? `series-${title === "Residual" ? 2 : 1}` : ""}>
+        <dt>{prefix}loss</dt>
+        <dd>
+          <span data-testid={`${prefix}loss`}>{loss}</span> nats
+        </dd>
+      </div>
+      <div>
+        <dt>above the floor</dt>
+        <dd>{gap}</dd>
+      </div>
+      <div>
+        <dt>steps/s</dt>
+        <dd data-testid={`${prefix}speed`}>{speed}</dd>
+      </div>
+    </>
+  );
+}
