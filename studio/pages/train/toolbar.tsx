@@ -1,5 +1,6 @@
 /** The buttons of training, and how it goes. */
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useSlow } from "../../app/slow.js";
 import { Notice } from "../../controls/notice.js";
 import {
   failed,
@@ -35,11 +36,7 @@ export function Toolbar() {
           Reset
         </button>
       </div>
-      <progress
-        max={settings.steps.value}
-        value={stepsDone.value}
-        aria-label={`Steps done of ${settings.steps.value}`}
-      />
+      <Progress />
       <Figures />
       <p class="visually-hidden" role="status">
         {going ? "Training" : finished.value ? "Training has reached its last step" : started ? "Paused" : ""}
@@ -64,6 +61,12 @@ export function Toolbar() {
       <Remark />
     </section>
   );
+}
+
+function Progress() {
+  const done = useSlow(() => stepsDone.value);
+  const most = settings.steps.value;
+  return <progress max={most} value={done.value} aria-label={`Steps done of ${most}`} />;
 }
 
 function Failures() {
@@ -123,7 +126,7 @@ function Figures() {
     return () => cancelAnimationFrame(request);
   });
   const models = session.value?.models ?? [];
-  const step = useComputed(() => stepsDone.value.toLocaleString("en"));
+  const step = useSlow(() => stepsDone.value.toLocaleString("en"));
   const threads = models[0]?.training.ranks.value?.threads ?? threadsEach();
   return (
     <dl class="readings num">
@@ -153,12 +156,12 @@ type Training = NonNullable<typeof session.value>["models"][number]["training"];
 
 function Readings({ title, training }: { title: string; training: Training }) {
   const prefix = title ? `${title} ` : "";
-  const loss = useComputed(() => text(training.loss.value, 3));
-  const gap = useComputed(() => {
+  const loss = useSlow(() => text(training.loss.value, 3));
+  const gap = useSlow(() => {
     const floor = session.value?.data.entropy ?? null;
     return floor === null ? "–" : text(training.loss.value - floor, 3);
   });
-  const speed = useComputed(() => text(training.stepsPerSecond.value, 0));
+  const speed = useSlow(() => text(training.stepsPerSecond.value, 0));
   return (
     <>
       <div class={title ? `series-${title === "Residual" ? 2 : 1}` : ""}>
