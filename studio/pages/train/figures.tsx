@@ -51,7 +51,7 @@ export function DataFigure({ data }: { data: Data }) {
       caption={
         density
           ? `${data.title}, entropy ${data.entropy?.toFixed(3)} nats: no model's loss is below it`
-          : `${(data.own?.values.length ?? 0) / 2} rows of ${data.title}`
+          : `${((data.own?.values.length ?? 0) / 2).toLocaleString("en")} rows of ${data.title}`
       }
     >
       <Plot

@@ -95,7 +95,7 @@ function drawLosses(
   const stride = Math.max(1, Math.floor(x.invert(1) - x.invert(0)));
   context.strokeStyle = colour;
   context.lineJoin = "round";
-  context.globalAlpha = 0.28;
+  context.globalAlpha = 0.4;
   context.lineWidth = 1;
   context.beginPath();
   for (let start = 0; start < count; start += stride) {
