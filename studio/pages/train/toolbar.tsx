@@ -5,6 +5,7 @@ import { Notice } from "../../controls/notice.js";
 import {
   failed,
   finished,
+  type Model,
   pause,
   refusal,
   reset,
@@ -128,33 +129,41 @@ function Figures() {
   const models = session.value?.models ?? [];
   const step = useSlow(() => stepsDone.value.toLocaleString("en"));
   const threads = models[0]?.training.ranks.value?.threads ?? threadsEach();
+  const pair = models.length > 1;
+  const model = ({ variant, training }: Model) => (
+    <Readings key={variant.title} title={pair ? variant.title : ""} training={training} />
+  );
   return (
-    <dl class="readings num">
-      <div>
-        <dt>step</dt>
-        <dd data-testid="step">{step}</dd>
-      </div>
-      {models.map(({ variant, training }) => (
-        <Readings key={variant.title} title={models.length > 1 ? variant.title : ""} training={training} />
-      ))}
-      <div>
-        <dt>threads</dt>
-        <dd>
-          {threads}
-          {models.length > 1 ? " each" : ""}
-        </dd>
-      </div>
-      <div>
-        <dt>frames/s</dt>
-        <dd data-testid="frames">{text(frames.value, 0)}</dd>
-      </div>
-    </dl>
+    <div class="readings-rows num">
+      <dl class="readings">
+        <div>
+          <dt>step</dt>
+          <dd data-testid="step">{step}</dd>
+        </div>
+        {!pair && models.map(model)}
+        <div>
+          <dt>threads</dt>
+          <dd>
+            {threads}
+            {pair ? " each" : ""}
+          </dd>
+        </div>
+        <div>
+          <dt>frames/s</dt>
+          <dd data-testid="frames">{text(frames.value, 0)}</dd>
+        </div>
+      </dl>
+      {pair &&
+        models.map((each) => (
+          <dl key={each.variant.title} class="readings">
+            {model(each)}
+          </dl>
+        ))}
+    </div>
   );
 }
 
-type Training = NonNullable<typeof session.value>["models"][number]["training"];
-
-function Readings({ title, training }: { title: string; training: Training }) {
+function Readings({ title, training }: { title: string; training: Model["training"] }) {
   const prefix = title ? `${title} ` : "";
   const loss = useSlow(() => text(training.loss.value, 3));
   const gap = useSlow(() => {
