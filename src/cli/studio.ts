@@ -55,15 +55,15 @@ Examples:
     )
     .action(async ({ port, json }: { port?: string; json?: boolean }) => {
       const server = await serveStudio(studioPort(port));
-      const address = `http://${HOST}:${(server.address() as AddressInfo).port}/`;
-      report(json, { address }, [`The studio is at ${address}`]);
-      remark("It ends with Ctrl-C.");
       const end = () => {
         server.close();
         server.closeAllConnections();
       };
       process.once("SIGINT", end).once("SIGTERM", end);
-      await once(server, "close");
+      const address = `http://${HOST}:${(server.address() as AddressInfo).port}/`;
+      report(json, { address }, [`The studio is at ${address}`]);
+      remark("It ends with Ctrl-C.");
+      if (server.listening) await once(server, "close");
     });
 }
 

@@ -35,9 +35,12 @@ export class DensityView {
     const [left, bottom] = PARTS[part];
     const target = this.#target;
     const change = this.#change;
+    // Of a model that diverges, anything may come.
+    const given = values.map((value) => (Number.isFinite(value) ? value : 0));
+    const most = given.reduce((largest, value) => Math.max(largest, value), 0);
     for (let row = 0, i = 0; row < SIDE; row++) {
       let at = (bottom + row * STRIDE) * RESOLUTION + left;
-      for (let column = 0; column < SIDE; column++, i++, at += STRIDE) change[i] = values[i] - target[at];
+      for (let column = 0; column < SIDE; column++, i++, at += STRIDE) change[i] = given[i] - target[at];
     }
     for (let y = 0; y < RESOLUTION; y++) {
       const v = Math.min(SIDE - 1, Math.max(0, (y - bottom) / STRIDE));
@@ -54,8 +57,13 @@ export class DensityView {
         const s = u - u0;
         const low = change[below + u0] * (1 - s) + change[below + u1] * s;
         const high = change[above + u0] * (1 - s) + change[above + u1] * s;
-        target[y * RESOLUTION + x] += low * (1 - t) + high * t;
+        const spread = target[y * RESOLUTION + x] + low * (1 - t) + high * t;
+        target[y * RESOLUTION + x] = spread < 0 ? 0 : spread > most ? most : spread;
       }
+    }
+    for (let row = 0, i = 0; row < SIDE; row++) {
+      let at = (bottom + row * STRIDE) * RESOLUTION + left;
+      for (let column = 0; column < SIDE; column++, i++, at += STRIDE) target[at] = given[i];
     }
     this.most = target.reduce((most, value) => Math.max(most, value), 0);
     this.#moving = true;
@@ -68,10 +76,12 @@ export class DensityView {
     const { shown } = this;
     const target = this.#target;
     const enough = VISIBLE * this.most;
+    // From far outside of the picture's range the way would take too long.
+    const far = 2 * this.most;
     let moving = false;
     for (let i = 0; i < shown.length; i++) {
       const left = target[i] - shown[i];
-      shown[i] += share * left;
+      shown[i] = left < -far ? target[i] : shown[i] + share * left;
       if (left > enough || left < -enough) moving = true;
     }
     this.#moving = moving;

@@ -1,5 +1,5 @@
 /** The losses of all steps, and their running mean. */
-const SMOOTHING = 0.02;
+const SMOOTHING = 0.04;
 
 export class Losses {
   count = 0;
@@ -14,8 +14,8 @@ export class Losses {
       this.smooth = doubled(this.smooth);
     }
     for (const loss of losses) {
-      // The first losses fall fast: their mean is taken over a third of the steps so far.
-      const share = Math.max(SMOOTHING, 3 / (this.count + 3));
+      // The first losses fall fast: their mean is taken over a sixth of the steps so far.
+      const share = Math.max(SMOOTHING, 6 / (this.count + 6));
       this.#mean = this.count === 0 ? loss : this.#mean + share * (loss - this.#mean);
       this.raw[this.count] = loss;
       this.smooth[this.count] = this.#mean;

@@ -18,23 +18,25 @@ export interface PictureOptions {
 export class Pictures {
   readonly density = new DensityView();
   readonly points = new PointsView();
-  /** Counts the frames in which something has moved: who draws reads it. */
-  readonly frame: ReadonlySignal<number>;
+  /** Count the changes of the density and of the points: who draws one of them reads its count. */
+  readonly densityFrame: ReadonlySignal<number>;
+  readonly pointsFrame: ReadonlySignal<number>;
   /** Milliseconds after the start at which the first picture was there; null before. */
   readonly firstAfter: Signal<number | null> = signal(null);
   /** Why there will be no more pictures; null while there are. */
   readonly failure: Signal<string | null> = signal(null);
-  readonly #frame = signal(0);
+  readonly #densityFrame = signal(0);
+  readonly #pointsFrame = signal(0);
   readonly #worker: Worker;
   readonly #unwatch: () => void;
   readonly #began = performance.now();
   readonly #open = new Map<number, { done(result: never): void; failed(error: Error): void }>();
   #tasks = 0;
   #request = 0;
-  #last = 0;
 
   constructor(options: PictureOptions) {
-    this.frame = this.#frame;
+    this.densityFrame = this.#densityFrame;
+    this.pointsFrame = this.#pointsFrame;
     this.#worker = new Worker(new URL("./picture-worker.ts", import.meta.url), { type: "module" });
     this.#unwatch = watch(this.#worker, (why) => this.#fail(`the worker that draws has ended: ${why}`));
     this.#worker.addEventListener("message", ({ data }: MessageEvent<PictureNews>) => this.#hear(data));
@@ -95,16 +97,19 @@ export class Pictures {
 
   #animate(): void {
     if (this.#request !== 0) return;
-    this.#last = performance.now();
+    // The two pictures take turns: every frame changes one of them, for half of the painting.
+    const views = [
+      { view: this.density, frame: this.#densityFrame, last: performance.now(), moving: true },
+      { view: this.points, frame: this.#pointsFrame, last: performance.now(), moving: true },
+    ];
+    let turn = 0;
     const next = (now: number) => {
-      const passed = Math.min(100, Math.max(0, now - this.#last));
-      this.#last = now;
-      const density = this.density.advance(passed);
-      const points = this.points.advance(passed);
-      if (density || points) {
-        this.#frame.value++;
-        this.#request = requestAnimationFrame(next);
-      } else this.#request = 0;
+      turn ^= 1;
+      const each = views[turn];
+      each.moving = each.view.advance(Math.min(100, Math.max(0, now - each.last)));
+      each.last = now;
+      if (each.moving) each.frame.value++;
+      this.#request = views.some(({ moving }) => moving) ? requestAnimationFrame(next) : 0;
     };
     this.#request = requestAnimationFrame(next);
   }

@@ -102,6 +102,13 @@ export function Plot(props: PlotProps) {
   return (
     <div class="plot" ref={host} style={maxWidth ? { maxWidth: `${maxWidth}px` } : {}}>
       <div style={{ height: `${height + MARGIN.top + bottom}px` }}>
+        {props.grid && (
+          <svg class="plot-svg" width={total} height={height + MARGIN.top + bottom} aria-hidden="true">
+            <g transform={`translate(${left},${MARGIN.top})`}>
+              <Grid scales={scales} xTicks={props.xTicks} yTicks={props.yTicks} />
+            </g>
+          </svg>
+        )}
         {draw && <canvas ref={canvas} class="plot-canvas" style={place} />}
         <svg
           class="plot-svg"
@@ -143,6 +150,31 @@ export function Plot(props: PlotProps) {
 
 const minus = (text: string) => text.replace("-", "−");
 
+/** About one in so many pixels. */
+const ticksOn = (length: number, pixels: number) => Math.max(2, Math.min(8, Math.round(length / pixels)));
+
+/** Lines at the ticks, under everything else. */
+function Grid({
+  scales: { x, y, width, height },
+  xTicks = ticksOn(width, 70),
+  yTicks = ticksOn(height, 50),
+}: {
+  scales: Scales;
+  xTicks: number | undefined;
+  yTicks: number | undefined;
+}) {
+  return (
+    <>
+      {x.ticks(xTicks).map((tick) => (
+        <line key={`x${tick}`} class="grid" x1={x(tick)} x2={x(tick)} y1={0} y2={height} />
+      ))}
+      {y.ticks(yTicks).map((tick) => (
+        <line key={`y${tick}`} class="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />
+      ))}
+    </>
+  );
+}
+
 function Axes({
   scales: { x, y, width, height },
   left,
@@ -151,16 +183,14 @@ function Axes({
   yLabel,
   logX,
   logY,
-  xTicks = logX ? 4 : Math.max(2, Math.min(8, Math.round(width / 70))),
-  yTicks = logY ? 4 : Math.max(2, Math.min(8, Math.round(height / 50))),
-  grid = false,
+  xTicks = logX ? 4 : ticksOn(width, 70),
+  yTicks = logY ? 4 : ticksOn(height, 50),
 }: PlotProps & { scales: Scales; left: number; bottom: number }) {
   const [formatX, formatY] = [x.tickFormat(xTicks), y.tickFormat(yTicks)];
   return (
     <g class="axes">
       {x.ticks(xTicks).map((tick) => (
         <g key={tick} transform={`translate(${x(tick)},0)`}>
-          {grid && <line class="grid" y1={0} y2={height} />}
           <line class="tick" y1={height} y2={height + 5} />
           <text y={height + 17} text-anchor="middle">
             {minus(formatX(tick))}
@@ -169,7 +199,6 @@ function Axes({
       ))}
       {y.ticks(yTicks).map((tick) => (
         <g key={tick} transform={`translate(0,${y(tick)})`}>
-          {grid && <line class="grid" x1={0} x2={width} />}
           <line class="tick" x1={-5} x2={0} />
           <text x={-8} dy="0.32em" text-anchor="end">
             {minus(formatY(tick))}

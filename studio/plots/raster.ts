@@ -44,7 +44,7 @@ export class Raster {
     }
     this.#small.getContext("2d")?.putImageData(this.#image, 0, 0);
     context.imageSmoothingEnabled = true;
-    context.imageSmoothingQuality = "high";
+    context.imageSmoothingQuality = "low";
     context.drawImage(this.#small, 0, 0, width, height);
   }
 }

@@ -22,7 +22,7 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
               <th scope="col">Kind</th>
               <th scope="col">Lipschitz bound</th>
               <th scope="col">Evaluations</th>
-              <th scope="col">Mean log|det|</th>
+              <th scope="col">Mean log|det|, nats</th>
             </tr>
           </thead>
           <tbody>
@@ -45,12 +45,7 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
                   </td>
                   <td>{path.evaluations[i] > 0 ? path.evaluations[i].toFixed(1) : "–"}</td>
                   <td>
-                    <Bar
-                      value={Math.abs(mean)}
-                      most={most}
-                      text={`${signed(mean)} nats`}
-                      negative={mean < 0}
-                    />
+                    <Bar value={Math.abs(mean)} most={most} text={signed(mean)} negative={mean < 0} />
                   </td>
                 </tr>
               );
@@ -61,7 +56,7 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
               <th scope="row" colSpan={4}>
                 all blocks, mean over {data} points
               </th>
-              <td>{signed(total)} nats</td>
+              <td>{signed(total)}</td>
             </tr>
           </tfoot>
         </table>

@@ -73,7 +73,7 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
             label="The density of the model"
             {...axes}
             draw={(context, scales) => {
-              pictures.frame.value;
+              pictures.densityFrame.value;
               const { shown, most } = pictures.density;
               raster.paint(context, shown, most || 1, scales);
             }}
@@ -84,7 +84,7 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
             label="Samples of the model"
             {...axes}
             draw={(context, scales) => {
-              pictures.frame.value;
+              pictures.pointsFrame.value;
               drawDots(context, scales, pictures.points.shown, themeColour("--series-1"), 2.5);
             }}
           />

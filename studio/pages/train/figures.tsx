@@ -51,7 +51,7 @@ export function DataFigure({ data }: { data: Data }) {
       caption={
         density
           ? `${data.title}, entropy ${data.entropy?.toFixed(3)} nats: no model's loss is below it`
-          : `${(data.own?.values.length ?? 0) / 2} rows of ${data.title}`
+          : `${((data.own?.values.length ?? 0) / 2).toLocaleString("en")} rows of ${data.title}`
       }
     >
       <Plot
@@ -90,7 +90,7 @@ export function DensityFigure({ title, file, data, pictures }: ModelFigure) {
             return;
           }
           // Read so that every frame is painted.
-          pictures.frame.value;
+          pictures.densityFrame.value;
           raster.paint(context, pictures.density.shown, brightest(data, pictures), scales);
         }}
       />
@@ -109,7 +109,7 @@ export function SamplesFigure({ title, file, data, pictures, series }: ModelFigu
             drawNothing(context, scales, "Press Train");
             return;
           }
-          pictures.frame.value;
+          pictures.pointsFrame.value;
           drawDots(context, scales, pictures.points.shown, themeColour(`--series-${series}`), 2.5);
         }}
       />

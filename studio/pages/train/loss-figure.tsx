@@ -1,5 +1,6 @@
 /** The losses of the models over the steps, against the entropy of the data. */
 import { useComputed } from "@preact/signals";
+import { useSlow } from "../../app/slow.js";
 import { themeColour } from "../../app/theme.js";
 import type { Losses } from "../../models/losses.js";
 import { Figure } from "../../plots/figure.js";
@@ -13,13 +14,17 @@ const FEWEST = 200;
 
 export function LossFigure({ entropy, file }: { entropy: number | null; file: string }) {
   const models = session.value?.models ?? [];
-  const range = useComputed(() => rangeOf(entropy));
-  const { steps, low, high } = range.value;
+  const drawn = useSlow(() => stepsDone.value, 60);
+  const range = useComputed(() => {
+    drawn.value;
+    return JSON.stringify(rangeOf(entropy));
+  });
+  const { steps, low, high } = JSON.parse(range.value) as ReturnType<typeof rangeOf>;
   const shown: readonly Variant[] = models.length ? models.map(({ variant }) => variant) : variants();
   return (
     <Figure title="Loss" file={file} caption="Mean of −log p over each batch, in nats, and its running mean">
       <Plot
-        label={`Loss over ${stepsDone.value} steps`}
+        label="Loss over the steps of training"
         x={[0, steps]}
         y={[low, high]}
         xLabel="step"
@@ -27,8 +32,8 @@ export function LossFigure({ entropy, file }: { entropy: number | null; file: st
         aspect={0.62}
         grid
         draw={(context, scales) => {
-          for (const { variant, training } of session.value?.models ?? []) {
-            training.step.value;
+          drawn.value;
+          for (const { variant, training } of session.peek()?.models ?? []) {
             drawLosses(context, scales, training.losses, themeColour(`--series-${variant.series}`));
           }
         }}
@@ -90,7 +95,7 @@ function drawLosses(
   const stride = Math.max(1, Math.floor(x.invert(1) - x.invert(0)));
   context.strokeStyle = colour;
   context.lineJoin = "round";
-  context.globalAlpha = 0.28;
+  context.globalAlpha = 0.4;
   context.lineWidth = 1;
   context.beginPath();
   for (let start = 0; start < count; start += stride) {

@@ -61,7 +61,7 @@ export function TakeAway() {
       );
       return null;
     });
-  const ready = (model: Model) => model.training.step.value > 0;
+  const ready = (model: Model) => model.training.ranks.value !== null;
   return (
     <section class="take-away" aria-labelledby="take-away">
       <h2 id="take-away">Take away</h2>

@@ -1,9 +1,11 @@
 /** The buttons of training, and how it goes. */
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useSlow } from "../../app/slow.js";
 import { Notice } from "../../controls/notice.js";
 import {
   failed,
   finished,
+  type Model,
   pause,
   refusal,
   reset,
@@ -35,11 +37,7 @@ export function Toolbar() {
           Reset
         </button>
       </div>
-      <progress
-        max={settings.steps.value}
-        value={stepsDone.value}
-        aria-label={`Steps done of ${settings.steps.value}`}
-      />
+      <Progress />
       <Figures />
       <p class="visually-hidden" role="status">
         {going ? "Training" : finished.value ? "Training has reached its last step" : started ? "Paused" : ""}
@@ -64,6 +62,12 @@ export function Toolbar() {
       <Remark />
     </section>
   );
+}
+
+function Progress() {
+  const done = useSlow(() => stepsDone.value);
+  const most = settings.steps.value;
+  return <progress max={most} value={done.value} aria-label={`Steps done of ${most}`} />;
 }
 
 function Failures() {
@@ -123,42 +127,50 @@ function Figures() {
     return () => cancelAnimationFrame(request);
   });
   const models = session.value?.models ?? [];
-  const step = useComputed(() => stepsDone.value.toLocaleString("en"));
+  const step = useSlow(() => stepsDone.value.toLocaleString("en"));
   const threads = models[0]?.training.ranks.value?.threads ?? threadsEach();
+  const pair = models.length > 1;
+  const model = ({ variant, training }: Model) => (
+    <Readings key={variant.title} title={pair ? variant.title : ""} training={training} />
+  );
   return (
-    <dl class="readings num">
-      <div>
-        <dt>step</dt>
-        <dd data-testid="step">{step}</dd>
-      </div>
-      {models.map(({ variant, training }) => (
-        <Readings key={variant.title} title={models.length > 1 ? variant.title : ""} training={training} />
-      ))}
-      <div>
-        <dt>threads</dt>
-        <dd>
-          {threads}
-          {models.length > 1 ? " each" : ""}
-        </dd>
-      </div>
-      <div>
-        <dt>frames/s</dt>
-        <dd data-testid="frames">{text(frames.value, 0)}</dd>
-      </div>
-    </dl>
+    <div class="readings-rows num">
+      <dl class="readings">
+        <div>
+          <dt>step</dt>
+          <dd data-testid="step">{step}</dd>
+        </div>
+        {!pair && models.map(model)}
+        <div>
+          <dt>threads</dt>
+          <dd>
+            {threads}
+            {pair ? " each" : ""}
+          </dd>
+        </div>
+        <div>
+          <dt>frames/s</dt>
+          <dd data-testid="frames">{text(frames.value, 0)}</dd>
+        </div>
+      </dl>
+      {pair &&
+        models.map((each) => (
+          <dl key={each.variant.title} class="readings">
+            {model(each)}
+          </dl>
+        ))}
+    </div>
   );
 }
 
-type Training = NonNullable<typeof session.value>["models"][number]["training"];
-
-function Readings({ title, training }: { title: string; training: Training }) {
+function Readings({ title, training }: { title: string; training: Model["training"] }) {
   const prefix = title ? `${title} ` : "";
-  const loss = useComputed(() => text(training.loss.value, 3));
-  const gap = useComputed(() => {
+  const loss = useSlow(() => text(training.loss.value, 3));
+  const gap = useSlow(() => {
     const floor = session.value?.data.entropy ?? null;
     return floor === null ? "–" : text(training.loss.value - floor, 3);
   });
-  const speed = useComputed(() => text(training.stepsPerSecond.value, 0));
+  const speed = useSlow(() => text(training.stepsPerSecond.value, 0));
   return (
     <>
       <div class={title ? `series-${title === "Residual" ? 2 : 1}` : ""}>
