@@ -31,10 +31,7 @@ export default defineConfig({
   plugins: [oneFontFormat],
   worker: { format: "es" },
   resolve: {
-    alias: {
-      "csv-parse/sync": fileURLToPath(import.meta.resolve("csv-parse/browser/esm/sync")),
-      ...Object.fromEntries(nodeOnly.map((name) => [name, absent])),
-    },
+    alias: Object.fromEntries(nodeOnly.map((name) => [name, absent])),
   },
   build: {
     outDir: "../dist/studio",
@@ -47,5 +44,11 @@ export default defineConfig({
     reportCompressedSize: false,
     rollupOptions: { onwarn },
   },
-  server: { host: "127.0.0.1" },
+  server: {
+    host: "127.0.0.1",
+    headers: {
+      "Cross-Origin-Opener-Policy": "same-origin",
+      "Cross-Origin-Embedder-Policy": "require-corp",
+    },
+  },
 });

@@ -1,4 +1,4 @@
-import { type CsvError, type Options, parse } from "csv-parse/sync";
+import { type CsvError, type Options, parse } from "#csv-parse";
 import { check, FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { nearestName } from "./nearest-name.js";

@@ -30,6 +30,16 @@ const current = () => pages.find((page) => page.path === path.value);
 
 acceptDrops();
 
+/** A fault of this program that nothing else has caught: said, not hidden in the console alone. */
+const fault = signal<string | null>(null);
+addEventListener("error", ({ message }) => {
+  // Said of a size that is observed while it changes; harmless, and no fault.
+  if (!message.startsWith("ResizeObserver")) fault.value = message;
+});
+addEventListener("unhandledrejection", ({ reason }) => {
+  fault.value = reason instanceof Error ? reason.message : String(reason);
+});
+
 export function App() {
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
@@ -57,6 +67,11 @@ export function App() {
       <Header />
       {dragging.value && <div class="drop-here">Drop a table or a model</div>}
       <main id="main" ref={main} tabIndex={-1}>
+        {fault.value && (
+          <Notice kind="error" action={{ label: "Load the page again", run: () => location.reload() }}>
+            Something went wrong in this page: {fault.value}
+          </Notice>
+        )}
         {refusal.value && (
           <Notice
             kind="error"

@@ -331,6 +331,7 @@ describe.skipIf(missing)(
     async function visit(page: Page, path: string): Promise<void> {
       await page.evaluate(`location.hash = ${JSON.stringify(path)}`);
       await page.locator("main h1").first().waitFor();
+      if (path.startsWith("#/inside")) await page.locator(".blocks").waitFor();
       await page.evaluate(
         "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))",
       );
