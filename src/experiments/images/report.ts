@@ -30,7 +30,7 @@ export function reportOf(tasks: readonly TaskResult[], missing: Plan["missing"],
     sections: [
       { title: "What is compared", items: [{ kind: "text", text: protocolInWords(isQuick) }] },
       ...tasks.map(sectionOf),
-      ...(missing.length > 0 ? [missingSection(missing)] : []),
+      ...(missing.length > 0 ? [missingSection(missing, isQuick)] : []),
     ],
     facts: [
       ["models", `${tasks.length * models.length}, one rank a model`],
@@ -129,9 +129,10 @@ function taskInWords({ task, images, trained, tested }: TaskResult): string {
   );
 }
 
-function missingSection(missing: Plan["missing"]): Section {
+function missingSection(missing: Plan["missing"], isQuick: boolean): Section {
+  const without = isQuick ? " (without --quick)" : "";
   const text = missing
-    .map(({ title, needs }) => `${title} was left out: give --data-dir the folder with ${needs}.`)
+    .map(({ title, needs }) => `${title} was left out: give --data-dir${without} the folder with ${needs}.`)
     .join("\n\n");
   return { title: "What is missing", items: [{ kind: "text", text }] };
 }
