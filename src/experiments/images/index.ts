@@ -36,14 +36,14 @@ export const reproduction: Reproduction = {
       for (const sentence of data.remarks ?? []) progress(sentence);
       opened.push({ task, data });
     }
-    // The last model of a data set takes longest: it is started first.
     const planned = opened.flatMap(({ task, data }) =>
-      [...models].reverse().map((model) => ({
+      models.map((model) => ({
         path: join(folder, "runs", nameOf(task, model)),
         config: configOf(task, model, data, seed),
       })),
     );
-    await trainRuns(planned, threads, progress);
+    // The last data sets and models take longest: they are started first.
+    await trainRuns(planned.reverse(), threads, progress);
     const results: TaskResult[] = [];
     for (const { task, data } of opened) {
       const source = await dataSource(data.job);
