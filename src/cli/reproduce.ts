@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { nearestName } from "../data/nearest-name.js";
-import { FlowError } from "../errors.js";
+import { check, FlowError } from "../errors.js";
+import type { Reproduction, ReproductionOptions } from "../experiments/reproduction.js";
 import { ReproductionFolder } from "../experiments/reproduction-folder.js";
 import { reproductions } from "../experiments/reproductions.js";
 import { version } from "../package.js";
@@ -16,6 +17,8 @@ interface ReproduceOptions {
   quick?: boolean;
   seed?: string;
   threads?: string;
+  dataDir?: string;
+  imageSteps?: string;
   out?: string;
   json?: boolean;
 }
@@ -31,6 +34,14 @@ export function reproduceCommand(program: Command): void {
     .option("--seed <n>", "seed of all random numbers (default: 0)")
     .option("--threads <n>", "threads that share the work (default: one a core)")
     .option(
+      "--data-dir <dir>",
+      "for images: the folder with MNIST and CIFAR-10, of which those that are there are included",
+    )
+    .option(
+      "--image-steps <n>",
+      "for images: training steps on MNIST and CIFAR-10 (default: 10000, a night on a laptop)",
+    )
+    .option(
       "--out <dir>",
       "the folder of the report (default: reproductions/<experiment>, with --quick -quick)",
     )
@@ -42,7 +53,8 @@ A reproduction that was interrupted goes on where it stopped when the same comma
 
 Examples:
   $ monotone-flows reproduce theory --quick
-  $ monotone-flows reproduce ${names.at(-1)} --seed 1 --out results/seed-1`,
+  $ monotone-flows reproduce 2d --seed 1 --out results/seed-1
+  $ monotone-flows reproduce images --data-dir ~/data --image-steps 2000`,
     )
     .action(reproduce);
 }
@@ -52,11 +64,12 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
   const quick = options.quick ?? false;
   const seed = integer("--seed", options.seed ?? "0", 0);
   const threads = threadCount(options.threads);
+  const images = imageOptions(reproduction, options);
   const path = options.out ?? join("reproductions", quick ? `${name}-quick` : name);
   const folder = ReproductionFolder.open(path, {
     reproduction: name,
     version,
-    settings: reproduction.settings({ quick, seed }),
+    settings: await reproduction.settings({ quick, seed, ...images }),
   });
   remark(`Reproducing ${name}: ${reproduction.description}, seed ${seed}, in ${path}`);
 
@@ -67,12 +80,18 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
     folder.saveTime();
     saved = folder.seconds;
   };
-  const content = await reproduction.run({ folder: path, quick, seed, threads, progress });
+  const content = await reproduction.run({ folder: path, quick, seed, ...images, threads, progress });
   const seconds = folder.seconds;
   folder.saveTime();
-  const command = ["monotone-flows reproduce", name, ...(quick ? ["--quick"] : []), `--seed ${seed}`].join(
-    " ",
-  );
+  const command = [
+    "monotone-flows reproduce",
+    name,
+    ...(quick ? ["--quick"] : []),
+    `--seed ${seed}`,
+    // Whoever repeats it has a folder of their own.
+    ...(images.dataDir === undefined ? [] : ["--data-dir DIR"]),
+    ...(images.imageSteps === undefined ? [] : [`--image-steps ${images.imageSteps}`]),
+  ].join(" ");
   // Loaded only now: the plotting libraries are large.
   const { claimsOf, writeReport } = await import("../reports/report.js");
   writeReport(path, {
@@ -103,6 +122,29 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
       `${failing.length} of ${claims.length} claims do not hold: ${failing.map(({ claim }) => claim).join("; ")}`,
     );
   }
+}
+
+/** What is said of image data sets; throws a `usage` error where the experiment uses none. */
+function imageOptions(
+  { name, takesImages = false }: Reproduction,
+  { quick, dataDir, imageSteps }: ReproduceOptions,
+): Pick<ReproductionOptions, "dataDir" | "imageSteps"> {
+  const given = Object.entries({ "--data-dir": dataDir, "--image-steps": imageSteps }).filter(
+    ([, value]) => value !== undefined,
+  );
+  if (given.length === 0) return {};
+  const [[option]] = given;
+  check(takesImages, "usage", `${option} is for reproduce images; ${name} has data of its own`);
+  check(!quick, "usage", `${option} does not go with --quick, which uses the digits of the package alone`);
+  check(
+    dataDir !== undefined,
+    "usage",
+    "--image-steps is for MNIST and CIFAR-10: give their folder with --data-dir",
+  );
+  return {
+    dataDir,
+    ...(imageSteps === undefined ? {} : { imageSteps: integer("--image-steps", imageSteps, 1) }),
+  };
 }
 
 /** The reproduction of that name; throws a `usage` error that offers the nearest one otherwise. */

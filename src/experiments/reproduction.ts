@@ -5,6 +5,10 @@ export interface ReproductionOptions {
   /** A faithful small version instead of the full protocol. */
   readonly quick: boolean;
   readonly seed: number;
+  /** The folder with MNIST and CIFAR-10, for an experiment that `takesImages`. */
+  readonly dataDir?: string | undefined;
+  /** Training steps on them, fewer or more than their presets have. */
+  readonly imageSteps?: number | undefined;
 }
 
 export interface ReproductionContext extends ReproductionOptions {
@@ -16,9 +20,11 @@ export interface ReproductionContext extends ReproductionOptions {
 }
 
 export interface Reproduction {
-  readonly name: "theory" | "1d" | "2d";
+  readonly name: "theory" | "1d" | "2d" | "images";
   readonly description: string;
-  /** Everything that the result depends on, as plain JSON; a folder with other settings is refused. */
+  /** Whether it also uses image data sets that people have. */
+  readonly takesImages?: boolean;
+  /** Everything that the result depends on, as plain JSON or a promise of it; a folder with other settings is refused. */
   settings(options: ReproductionOptions): unknown;
   /** Does what is not done yet in the folder and returns the report; finished parts are never recomputed. */
   run(context: ReproductionContext): Promise<Report>;

@@ -5,4 +5,5 @@ export const reproductions: Record<string, () => Promise<Reproduction>> = {
   theory: async () => (await import("./theory/index.js")).reproduction,
   "1d": async () => (await import("./staircase/index.js")).reproduction,
   "2d": async () => (await import("./planar/index.js")).reproduction,
+  images: async () => (await import("./images/index.js")).reproduction,
 };

@@ -4,6 +4,7 @@ import { loadCheckpoint } from "../training/checkpoint.js";
 import { Run } from "../training/run.js";
 import { trainRun } from "../training/train-run.js";
 import { reloadData } from "./data.js";
+import { keepTestLosses } from "./test-losses.js";
 import type { RunMessage } from "./train-runs.js";
 
 const TELL_EVERY_MS = 1_000;
@@ -27,6 +28,9 @@ try {
     { run, data: data.kind === "staircase" ? data : (await reloadData(data, seed, run.path)).job, state },
     {
       goOn: "the same command",
+      async onTrained(_flow, { test }) {
+        if (data.kind === "images") keepTestLosses(run, test.losses);
+      },
       onStep(step, loss) {
         mean = mean === null ? loss : mean + SMOOTHING * (loss - mean);
         if (performance.now() - told < TELL_EVERY_MS && step < steps) return;

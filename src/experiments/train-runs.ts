@@ -57,6 +57,7 @@ export async function trainRuns(
       const error = await endOf(child, run, board);
       children.delete(child);
       if (error) stop(error);
+      else board.end(run);
     }
   };
   try {
@@ -109,15 +110,16 @@ function endOf(child: ChildProcess, run: Run, board: Board): Promise<FlowError |
 
 /** How far the runs are. */
 class Board {
-  readonly #steps = new Map<string, { done: number; wanted: number; loss: number | null }>();
+  readonly #steps = new Map<string, { done: number; wanted: number; loss: number | null; ended: boolean }>();
   readonly #before: number;
   readonly #began = performance.now();
 
   constructor(runs: readonly Run[]) {
     for (const run of runs) {
       const wanted = run.config.training.steps;
-      const done = isFinished(run) ? wanted : (loadCheckpoint(run.file("checkpoint"))?.step ?? 0);
-      this.#steps.set(basename(run.path), { done, wanted, loss: null });
+      const ended = isFinished(run);
+      const done = ended ? wanted : (loadCheckpoint(run.file("checkpoint"))?.step ?? 0);
+      this.#steps.set(basename(run.path), { done, wanted, loss: null, ended });
     }
     this.#before = this.#sum("done");
   }
@@ -131,13 +133,20 @@ class Board {
     if (entry) Object.assign(entry, { done: step, loss });
   }
 
+  end(run: Run): void {
+    const entry = this.#steps.get(basename(run.path));
+    if (entry) entry.ended = true;
+  }
+
   line(): string {
     const entries = [...this.#steps];
-    const finished = entries.filter(([, { done, wanted }]) => done === wanted).length;
+    const finished = entries.filter(([, { ended }]) => ended).length;
     const active = entries
-      .filter(([, { done, wanted, loss }]) => loss !== null && done < wanted)
-      .map(
-        ([name, { done, wanted, loss }]) => `${name} ${done}/${wanted} at a loss of ${loss?.toPrecision(3)}`,
+      .filter(([, { loss, ended }]) => loss !== null && !ended)
+      .map(([name, { done, wanted, loss }]) =>
+        done < wanted
+          ? `${name} ${done}/${wanted} at a loss of ${loss?.toPrecision(3)}`
+          : `${name} is being tested`,
       );
     const [done, wanted] = [this.#sum("done"), this.#sum("wanted")];
     const perStep = (performance.now() - this.#began) / Math.max(1, done - this.#before) / 60_000;

@@ -7,6 +7,8 @@ export interface Evaluation {
   rows: number;
   loss: number;
   standardError: number;
+  /** Of each row. */
+  losses: Float64Array;
 }
 
 export async function evaluate(flow: FlowMaps, samples: Table): Promise<Evaluation> {
@@ -42,5 +44,6 @@ export function summarise(logProb: Float64Array): Evaluation {
   const rows = logProb.length;
   const mean = logProb.reduce((a, b) => a + b, 0) / rows;
   const variance = logProb.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, rows - 1);
-  return { rows, loss: -mean, standardError: Math.sqrt(variance / rows) };
+  const losses = logProb.map((value) => -value);
+  return { rows, loss: -mean, standardError: Math.sqrt(variance / rows), losses };
 }

@@ -87,8 +87,13 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
     perNat,
     floor: source.entropy,
     async measure(flow, samples) {
-      const { rows, loss, standardError } = summarise(await densities(flow, source, seed, samples, options));
-      return { rows, loss: perNat * loss, standardError: perNat * standardError };
+      const test = summarise(await densities(flow, source, seed, samples, options));
+      return {
+        rows: test.rows,
+        loss: perNat * test.loss,
+        standardError: perNat * test.standardError,
+        losses: test.losses.map((loss) => perNat * loss),
+      };
     },
   };
 }

@@ -76,6 +76,8 @@ it("complains in one sentence and leaves everything as it was", async () => {
   writeFileSync(file("file.txt"), "a file\n");
   mkdirSync(file("other"));
   writeFileSync(file("other", "notes.txt"), "mine\n");
+  mkdirSync(file("half"));
+  writeFileSync(file("half", "train-images-idx3-ubyte"), "no images\n");
   const before = snapshot(folder);
   const finished = "--out reproductions/theory-quick";
   const cases: Record<string, RegExp> = {
@@ -86,6 +88,16 @@ it("complains in one sentence and leaves everything as it was", async () => {
     "reproduce theory --seed -1": /--seed must be a whole number from 0 on, not '-1'/,
     "reproduce theory --seed 1e400": /--seed must be .*'1e400'/,
     "reproduce theory --threads 0": /--threads must be a positive whole number/,
+    "reproduce theory --data-dir half": /--data-dir is for reproduce images; theory has data of its own/,
+    "reproduce 2d --image-steps 9": /--image-steps is for reproduce images; 2d has data of its own/,
+    "reproduce images --quick --data-dir half": /--data-dir does not go with --quick, which uses the digits/,
+    "reproduce images --image-steps 9": /--image-steps is for MNIST and CIFAR-10: give their folder/,
+    "reproduce images --data-dir half --image-steps 0": /--image-steps must be a.* '0'/,
+    "reproduce images --data-dir absent": /absent: there is no such folder/,
+    "reproduce images --data-dir file.txt": /file\.txt is not a folder/,
+    "reproduce images --data-dir other":
+      /other holds neither MNIST nor CIFAR-10\. MNIST needs train-images.*lecun.*CIFAR-10 needs.*toronto/,
+    "reproduce images --data-dir half": /t10k-images-idx3-ubyte is not in half, neither plain nor with \.gz/,
     "reproduce theory --quick": /theory-quick was made with other settings \(seed 5 there, 0 here\)/,
     [`reproduce theory --seed 5 ${finished}`]: /other settings \(quick true there, false here\)/,
     [`reproduce 1d --quick --seed 5 ${finished}`]:

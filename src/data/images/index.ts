@@ -2,4 +2,10 @@
 export type { ImageData, ImageSet, ImageShape } from "./image-set.js";
 export type { ImageSource } from "./image-source.js";
 export { openImageData } from "./open-image-data.js";
-export { imageDataNames, type OpenImagesOptions, openImages } from "./open-images.js";
+export {
+  holdsImages,
+  imageDataNames,
+  type OpenImagesOptions,
+  openImages,
+  whatImagesNeed,
+} from "./open-images.js";

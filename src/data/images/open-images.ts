@@ -96,8 +96,15 @@ async function openKnown(
   check(
     dataDir !== undefined,
     "usage",
-    `--data ${name} needs --data-dir, the folder with ${wanted(known)}; ${known.home}`,
+    `--data ${name} needs --data-dir, the folder with ${whatImagesNeed(name)}`,
   );
+  const place = placeOf(name, dataDir) ?? dataDir;
+  return await openFormat(name, place, known, options, known.home);
+}
+
+/** The folder in which files of a named data set lie: `dataDir`, or one in it; null if it has none of them. */
+function placeOf(name: string, dataDir: string): string | null {
+  const known = knownImages[name];
   check(existsSync(dataDir), "input", `${dataDir}: there is no such folder; ${name} is looked for there`);
   const places = [...known.folders.map((folder) => join(dataDir, folder)), dataDir].filter(
     (place) => existsSync(place) && statSync(place).isDirectory(),
@@ -105,8 +112,19 @@ async function openKnown(
   check(places.length > 0, "input", `${dataDir} is not a folder; ${name} is looked for there`);
   const holds = (place: string) =>
     [...known.train, known.test].some((file) => find(list(place), file) !== null);
-  return await openFormat(name, places.find(holds) ?? dataDir, known, options, known.home);
+  return places.find(holds) ?? null;
 }
+
+/**
+ * Whether any file of a named data set is in a folder, complete or not.
+ *
+ * @throws FlowError `input` if there is no such folder
+ */
+export const holdsImages = (name: string, dataDir: string): boolean => placeOf(name, dataDir) !== null;
+
+/** Which files a named data set needs, and where people get them. */
+export const whatImagesNeed = (name: string): string =>
+  `${wanted(knownImages[name])}; ${knownImages[name].home}`;
 
 function wanted({ train, test }: KnownFiles): string {
   const ending = test.endsWith(".npz") ? "" : " (or the same with .gz)";

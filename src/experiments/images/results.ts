@@ -1,0 +1,103 @@
+/** What is known of a trained model: its losses, its size, its speed, and what `measure` found. */
+import { join } from "node:path";
+import type { DataSource } from "../../data/source.js";
+import { check } from "../../errors.js";
+import { loadFlow } from "../../flows/model-files.js";
+import { withRanks } from "../../ranks/pool.js";
+import { summarise } from "../../training/evaluate.js";
+import { type Metrics, Run } from "../../training/run.js";
+import { finishedPart } from "../reproduction-folder.js";
+import { testLossesOf } from "../test-losses.js";
+import { type Measures, measure } from "./measure.js";
+import { type ImageTask, type Model, models, nameOf } from "./protocol.js";
+
+export interface Estimate {
+  readonly value: number;
+  readonly standardError: number;
+}
+
+export interface Result extends Measures {
+  readonly model: Model;
+  readonly metrics: readonly Metrics[];
+  /** Of each test image, in bits per dimension. */
+  readonly losses: Float64Array;
+  readonly loss: Estimate;
+  /** Median of a training step on one core, and images a second at that pace. */
+  readonly msPerStep: number;
+  readonly imagesPerSecond: number;
+  /** Network evaluations a block at the start and at the end of training. */
+  readonly evaluations: readonly [number, number];
+  /** Samples whose solver missed its tolerance, over all blocks and steps. */
+  readonly unconverged: number;
+}
+
+/** The four models of a data set. */
+export interface TaskResult {
+  readonly task: ImageTask;
+  readonly images: NonNullable<DataSource["image"]>;
+  readonly trained: number;
+  readonly tested: number;
+  readonly results: readonly Result[];
+}
+
+export function resultFor(results: readonly Result[], { formulation, activation }: Model): Result {
+  const found = results.find(
+    ({ model }) => model.formulation === formulation && model.activation === activation,
+  );
+  check(found !== undefined, "internal", `there is no model of ${formulation} and ${activation}`);
+  return found;
+}
+
+/** By how much the loss of `ahead` is smaller than that of `behind`, image by image. */
+export const advantage = (ahead: Result, behind: Result): Estimate => difference(behind.losses, ahead.losses);
+
+/** Mean of a - b, pair by pair. */
+export function difference(a: ArrayLike<number>, b: ArrayLike<number>): Estimate {
+  const { loss, standardError } = summarise(Float64Array.from(a, (value, i) => b[i] - value));
+  return { value: loss, standardError };
+}
+
+/** Reads the finished runs of a task; what their flows do is measured once and kept in the folder. */
+export async function resultsOf(
+  task: ImageTask,
+  source: DataSource,
+  folder: string,
+  threads: number,
+  progress: (line: string) => void,
+): Promise<Result[]> {
+  const results: Result[] = [];
+  for (const model of models) {
+    const name = nameOf(task, model);
+    const run = Run.open(join(folder, "runs", name));
+    const losses = testLossesOf(run);
+    const measures = await finishedPart(join(folder, "measures"), name, async () => {
+      progress(`${name}: samples, reconstructions and exact log-determinants where they can be had`);
+      const flow = await loadFlow(run.path);
+      const { seed } = run.config.training;
+      return await withRanks(flow, (pool) => measure(flow, pool, source, seed, losses.length), {
+        ranks: threads,
+      });
+    });
+    results.push(resultOf(run, model, losses, measures));
+  }
+  return results;
+}
+
+export function resultOf(run: Run, model: Model, losses: Float64Array, measures: Measures): Result {
+  const summary = run.summary();
+  check(summary !== null, "run", `${run.path} has no summary.json that can be read`);
+  const metrics = run.metrics();
+  const { steps, seconds, testLoss, standardError } = summary;
+  const msPerStep = summary.msPerStep ?? (1000 * seconds) / steps;
+  return {
+    ...measures,
+    model,
+    metrics,
+    losses,
+    loss: { value: testLoss, standardError },
+    msPerStep,
+    imagesPerSecond: (1000 * run.config.training.batch) / msPerStep,
+    evaluations: [metrics[0].evaluations, metrics[metrics.length - 1].evaluations],
+    unconverged: metrics.reduce((sum, line) => sum + line.unconverged, 0),
+  };
+}
