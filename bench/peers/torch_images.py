@@ -23,6 +23,7 @@ import resource
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import protocol
 
@@ -39,6 +40,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=5, help=f"steps that are timed, after {WARM_UP} to warm up")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--piece", type=int, default=0, help="samples of a batch that are computed together")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--json", action="store_true", help="accepted; the output is JSON in any case")
     parser.add_argument("--check", metavar="DIR", help="verify against the golden vectors in DIR")
@@ -50,7 +52,7 @@ def parse():
         with open(given[1:], encoding="utf-8") as file:
             given = file.read()
     options.config = {**presets[options.preset], **json.loads(given)}
-    protocol.limit_threads(options.threads)
+    protocol.limit_threads(1)
     return options
 
 
@@ -62,8 +64,6 @@ import images_network as network  # noqa: E402
 
 import numpy as np  # noqa: E402
 
-torch.set_num_threads(OPTIONS.threads)
-torch.set_flush_denormal(True)
 torch._dynamo.config.recompile_limit = 64
 DTYPE = torch.float64 if OPTIONS.check else torch.float32
 COMPILE = not (OPTIONS.check or OPTIONS.eager) and protocol.can_compile(torch)
@@ -79,8 +79,9 @@ def keep_memory():
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return
-    mallopt(-3, 1 << 30)  # M_MMAP_THRESHOLD
+    mallopt(-3, 32 << 20)  # M_MMAP_THRESHOLD, at its greatest
     mallopt(-1, (1 << 31) - 1)  # M_TRIM_THRESHOLD
+    mallopt(-8, 1)  # M_ARENA_MAX
 
 
 def per_sample(x):
@@ -146,6 +147,13 @@ def gradient_pass(act, weights, t, parts, pres, slopes, pre, tangent_parts, s, u
         act, weights, t, parts, pres, pre, tangent_parts, s, u, value_parts, value_pre)
 
 
+def start_thread():
+    """Each thread computes on one core."""
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+
+
+start_thread()
 ZERO, ONE = torch.zeros((), dtype=DTYPE), torch.ones((), dtype=DTYPE)
 
 
@@ -192,9 +200,8 @@ class BlockFunction(torch.autograd.Function):
     """y and the log-determinant's estimate; keeps the point, the probe and its cotangent for the backward pass."""
 
     @staticmethod
-    def forward(ctx, block, terms, v, x, like, *flat):
-        act = block.network.act
-        constant, t = network.constants(network.unflatten(flat, like))
+    def forward(ctx, block, terms, v, x, *flat):
+        act, constant, t = block.network.act, block.constant, block.transposed
         if block.monotone:
             w = solve(lambda *state: forward_step(act, constant, *state), 2 * x, block.tolerance, block.forward_counts)
             y = w - x
@@ -205,14 +212,14 @@ class BlockFunction(torch.autograd.Function):
         for factors in torch.tensor(terms[1:], dtype=v.dtype):
             r, s, total = series_step(t, slopes, v, r, s, total, *factors)
         ctx.save_for_backward(w, v, s)
-        ctx.block, ctx.constant, ctx.t = block, constant, t
+        ctx.block = block
         return y, total
 
     @staticmethod
     def backward(ctx, ybar, lam):
         w, v, s = ctx.saved_tensors
-        block, constant, t = ctx.block, ctx.constant, ctx.t
-        act = block.network.act
+        block = ctx.block
+        act, constant, t = block.network.act, block.constant, block.transposed
         s = s * lam.view(-1, *[1] * (s.dim() - 1))
         ybar = network.last(ybar)
         parts, pres, slopes, wbar, pre, tangent_parts = tangent_pass(act, constant, t, w, v, s)
@@ -223,7 +230,7 @@ class BlockFunction(torch.autograd.Function):
         back, gradient = gradient_pass(
             act, constant, t, parts, pres, slopes, pre, tangent_parts, s, u, not block.monotone)
         xbar = -2 * u - ybar if block.monotone else ybar + wbar + back
-        return None, None, None, xbar, None, *gradient.flat()
+        return None, None, None, xbar, *gradient.flat()
 
 
 class Block(nn.Module):
@@ -234,9 +241,15 @@ class Block(nn.Module):
         self.network, self.monotone, self.tolerance = net, monotone, tolerance
         self.forward_counts, self.backward_counts = [], []
 
-    def forward(self, x, v, terms):
+    def prepare(self):
+        """Folds the weights once for all pieces of a batch; their gradients gather at `leaves`."""
         folded = self.network.folded()
-        return BlockFunction.apply(self, terms, v, network.last(x), folded, *folded.flat())
+        self.folded = folded.flat()
+        self.leaves = [part.detach().requires_grad_() for part in self.folded]
+        self.constant, self.transposed = network.constants(folded)
+
+    def forward(self, x, v, terms):
+        return BlockFunction.apply(self, terms, v, network.last(x), *self.leaves)
 
 
 class ActNorm(nn.Module):
@@ -290,15 +303,14 @@ class Flow(nn.Module):
                 append((self.numbers,), config["fc"]["growth"], config["fc"]["stem"])
         self.blocks = [part for part in self.chain if isinstance(part, Block)]
 
-    def forward(self, y, generator, poisson):
-        """z and log det dz/dy; one probe a sample and one number of terms a block."""
+    def forward(self, y, generator, terms):
+        """z and log det dz/dy, with one probe a sample and the terms of `draw_terms`."""
         total = torch.zeros(len(y), dtype=y.dtype)
+        terms = iter(terms)
         for part in self.chain:
             if isinstance(part, Block):
                 v = network.last(torch.randn(y.shape, dtype=y.dtype, generator=generator))
-                exact, rate = self.config["nExact"], self.config["poisson"]
-                terms = series_terms(exact + int(poisson.poisson(rate)), exact, rate, part.monotone)
-                y, logdet = part(y, v, terms)
+                y, logdet = part(y, v, next(terms))
             elif isinstance(part, ActNorm):
                 y, logdet = part(y)
             else:
@@ -306,44 +318,79 @@ class Flow(nn.Module):
             total = total + logdet
         return y, total
 
-    def bits_per_dim(self, pixels, generator, poisson):
-        """Mean over the batch, of integer pixels (n, C, H, W) with fresh uniform noise."""
+    def draw_terms(self, rng):
+        """One number of terms a block, for the whole batch."""
+        exact, rate = self.config["nExact"], self.config["poisson"]
+        return [series_terms(exact + int(rng.poisson(rate)), exact, rate, block.monotone) for block in self.blocks]
+
+    def nats(self, pixels, generator, terms):
+        """-log p of integer pixels (n, C, H, W) with fresh uniform noise, as numbers in [0, levels)."""
         levels, alpha = self.config["levels"], self.config["alpha"]
         x = (pixels + torch.rand(pixels.shape, dtype=DTYPE, generator=generator)) / levels
         a = alpha + (1 - 2 * alpha) * x
         log_a, log_b = torch.log(a), torch.log1p(-a)
-        z, logdet = self(log_a - log_b, generator, poisson)
-        logdet = logdet - (log_a + log_b).flatten(1).sum(1) + self.numbers * math.log(1 - 2 * alpha)
-        nats = (z ** 2).flatten(1).sum(1) / 2 + self.numbers * math.log(2 * math.pi) / 2 - logdet
-        return nats / (self.numbers * math.log(2)) + math.log2(levels), nats
+        z, logdet = self(log_a - log_b, generator, terms)
+        logdet = logdet - (log_a + log_b).flatten(1).sum(1)
+        constant = self.numbers * (math.log(2 * math.pi) / 2 + math.log(levels / (1 - 2 * alpha)))
+        return (z ** 2).flatten(1).sum(1) / 2 - logdet + constant
 
 
 class Peer:
+    """Trains. The batch is shared out in pieces, small enough for the caches, over threads of one core each.
+
+    That scales better than threads inside products, which wait for each other at every one of them.
+    """
+
     name, version = "torch-images", torch.__version__
 
-    def __init__(self, config, seed):
-        rng = np.random.default_rng(seed)
-        self.flow, self.poisson = Flow(config, rng), rng
-        self.generator = torch.Generator().manual_seed(seed)
+    def __init__(self, config, seed, threads, piece):
+        self.rng = np.random.default_rng(seed)
+        self.flow, self.piece = Flow(config, self.rng), piece
         self.parameters = [p for p in self.flow.parameters() if p.requires_grad]
+        self.direct = [p for part in self.flow.chain if isinstance(part, ActNorm) for p in part.parameters()]
+        self.generators = [torch.Generator().manual_seed(seed * 1000 + i) for i in range(-(-config["batch"] // piece))]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config["learningRate"], fused=True)
         self.clip = config["clip"]
+        self.pool = ThreadPoolExecutor(threads, initializer=start_thread) if threads > 1 else None
 
-    def step(self, pixels):
-        """One training step on a batch of integer pixels; the loss in bits/dim.
-
-        The backward pass is that of the sum over the batch, whose cotangents do not shrink with the batch: the
-        tolerance then means the same in both solves.
-        """
+    def prepare(self):
         for block in self.flow.blocks:
             block.network.update()
+            block.prepare()
+
+    def piece_gradients(self, pixels, generator, terms):
+        """Sum of -log p over a piece, and its gradients: cotangents do not shrink with the size of the batch,
+        so that the tolerance means the same in both solves."""
+        nats = self.flow.nats(pixels, generator, terms).sum()
+        leaves = [leaf for block in self.flow.blocks for leaf in block.leaves]
+        return nats.item(), torch.autograd.grad(nats, [*leaves, *self.direct])
+
+    def initialise(self, pixels):
+        """Data-dependent activation normalisation, and all compiling, on one thread."""
+        self.prepare()
+        self.flow.nats(pixels, self.generators[0], self.flow.draw_terms(self.rng))
+        self.piece_gradients(pixels[:self.piece], self.generators[0], self.flow.draw_terms(self.rng))
+        if len(pixels) % self.piece:
+            self.piece_gradients(pixels[-(len(pixels) % self.piece):], self.generators[0], self.flow.draw_terms(self.rng))
+
+    def step(self, pixels):
+        """One training step on a batch of integer pixels; the loss in bits/dim."""
+        self.prepare()
         self.optimiser.zero_grad(set_to_none=True)
-        bits, nats = self.flow.bits_per_dim(pixels, self.generator, self.poisson)
-        nats.sum().backward()
-        torch._foreach_div_([p.grad for p in self.parameters], float(len(pixels)))
+        terms = self.flow.draw_terms(self.rng)
+        pieces, count = pixels.split(self.piece), len(pixels)
+        work = self.pool.map if self.pool else map
+        results = list(work(self.piece_gradients, pieces, self.generators, [terms] * len(pieces)))
+        total, gradients = results[0][0], list(results[0][1])
+        for nats, more in results[1:]:
+            total += nats
+            torch._foreach_add_(gradients, more)
+        torch._foreach_div_(gradients, float(count))
+        folded = [part for block in self.flow.blocks for part in block.folded]
+        torch.autograd.backward([*folded, *self.direct], gradients)
         nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
         self.optimiser.step()
-        return bits.mean().item()
+        return total / (count * self.flow.numbers * math.log(2))
 
     def evaluations(self):
         counts = {kind: [n for block in self.flow.blocks for n in getattr(block, f"{kind}_counts")]
@@ -354,6 +401,10 @@ class Peer:
         for block in self.flow.blocks:
             block.forward_counts.clear()
             block.backward_counts.clear()
+
+
+def default_piece(config):
+    return min(config["batch"], 16)
 
 
 def random_images(config, count, rng):
@@ -381,18 +432,20 @@ def peak_megabytes():
 
 def train(options):
     config = options.config
-    peer = Peer(config, options.seed)
+    peer = Peer(config, options.seed, options.threads, options.piece or default_piece(config))
     data = np.random.default_rng(np.random.SeedSequence(options.seed).spawn(1)[0])
+    peer.initialise(random_images(config, config["batch"], data))
     times, losses = [], []
     for step in range(WARM_UP + options.steps):
         pixels = random_images(config, config["batch"], data)
         if step == WARM_UP:
             reset_peak()
             peer.forget_counts()
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         losses.append(peer.step(pixels))
         times.append(time.perf_counter() - start)
-        print(f"step {step}: {times[-1]:.3f} s, {losses[-1]:.3f} bits/dim", file=sys.stderr, flush=True)
+        cpu = time.process_time() - cpu_start
+        print(f"step {step}: {times[-1]:.3f} s ({cpu:.3f} s of all cores), {losses[-1]:.3f} bits/dim", file=sys.stderr, flush=True)
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"loss {losses[-1]} at step {step}")
     times = times[WARM_UP:]
