@@ -23,7 +23,6 @@ import resource
 import statistics
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import protocol
 
@@ -40,7 +39,7 @@ def parse():
     parser.add_argument("--steps", type=int, default=5, help=f"steps that are timed, after {WARM_UP} to warm up")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--piece", type=int, default=0, help="samples of a batch that are computed together")
+    parser.add_argument("--piece", type=int, default=0, help="samples that a thread computes together (default: its part)")
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--json", action="store_true", help="accepted; the output is JSON in any case")
     parser.add_argument("--check", metavar="DIR", help="verify against the golden vectors in DIR")
@@ -147,13 +146,13 @@ def gradient_pass(act, weights, t, parts, pres, slopes, pre, tangent_parts, s, u
         act, weights, t, parts, pres, pre, tangent_parts, s, u, value_parts, value_pre)
 
 
-def start_thread():
-    """Each thread computes on one core."""
+def use_one_core():
+    """Each process does; its shard of the batch is large enough."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
 
 
-start_thread()
+use_one_core()
 ZERO, ONE = torch.zeros((), dtype=DTYPE), torch.ones((), dtype=DTYPE)
 
 
@@ -243,10 +242,14 @@ class Block(nn.Module):
 
     def prepare(self):
         """Folds the weights once for all pieces of a batch; their gradients gather at `leaves`."""
-        folded = self.network.folded()
-        self.folded = folded.flat()
-        self.leaves = [part.detach().requires_grad_() for part in self.folded]
-        self.constant, self.transposed = network.constants(folded)
+        self.like = self.network.folded()
+        self.folded = self.like.flat()
+        self.load(self.folded)
+
+    def load(self, folded):
+        """Takes the folded weights as they are."""
+        self.leaves = [part.detach().requires_grad_() for part in folded]
+        self.constant, self.transposed = network.constants(network.unflatten(self.leaves, self.like))
 
     def forward(self, x, v, terms):
         return BlockFunction.apply(self, terms, v, network.last(x), *self.leaves)
@@ -318,6 +321,15 @@ class Flow(nn.Module):
             total = total + logdet
         return y, total
 
+    def take_counts(self):
+        """Evaluations of all solves, forward and backward, since the last call."""
+        taken = [[n for block in self.blocks for n in block.forward_counts],
+                 [n for block in self.blocks for n in block.backward_counts]]
+        for block in self.blocks:
+            block.forward_counts.clear()
+            block.backward_counts.clear()
+        return taken
+
     def draw_terms(self, rng):
         """One number of terms a block, for the whole batch."""
         exact, rate = self.config["nExact"], self.config["poisson"]
@@ -335,76 +347,148 @@ class Flow(nn.Module):
         return (z ** 2).flatten(1).sum(1) / 2 - logdet + constant
 
 
-class Peer:
-    """Trains. The batch is shared out in pieces, small enough for the caches, over threads of one core each.
+class Shard:
+    """What one process computes: -log p and its gradients for a part of the batch, piece by piece."""
 
-    That scales better than threads inside products, which wait for each other at every one of them.
-    """
+    def __init__(self, config, seed, rank, piece):
+        self.rng = np.random.default_rng(seed)
+        self.flow, self.piece = Flow(config, self.rng), piece
+        self.direct = [p for part in self.flow.chain if isinstance(part, ActNorm) for p in part.parameters()]
+        self.generator = torch.Generator().manual_seed(seed * 1000 + rank)
+
+    def leaves(self):
+        return [*(leaf for block in self.flow.blocks for leaf in block.leaves), *self.direct]
+
+    def gradients(self, pixels, terms):
+        """Sum of -log p, and its gradients: these cotangents do not shrink with the size of the batch, so that the
+        tolerance means the same in both solves."""
+        total, gradients = 0.0, None
+        for piece in pixels.split(self.piece or len(pixels)):
+            nats = self.flow.nats(piece, self.generator, terms).sum()
+            more = torch.autograd.grad(nats, self.leaves())
+            total += nats.item()
+            if gradients is None:
+                gradients = list(more)
+            else:
+                torch._foreach_add_(gradients, more)
+        return total, gradients
+
+
+class Helper:
+    """A process with a shard of its own. Weights, gradients and pixels lie in shared memory."""
+
+    def __init__(self, config, seed, rank, piece, leaves, pixels):
+        context = torch.multiprocessing.get_context("spawn")
+        self.weights = [leaf.detach().clone().share_memory_() for leaf in leaves]
+        self.gradients = [torch.zeros_like(leaf).share_memory_() for leaf in self.weights]
+        self.pixels = pixels.clone().share_memory_()
+        self.pipe, other = context.Pipe()
+        context.Process(target=Helper.work, daemon=True, args=(
+            config, seed, rank, piece, self.weights, self.gradients, self.pixels, other)).start()
+
+    @staticmethod
+    def work(config, seed, rank, piece, weights, gradients, pixels, pipe):
+        keep_memory()
+        shard = Shard(config, seed, rank, piece)
+        blocks, direct = shard.flow.blocks, shard.direct
+        for part in shard.flow.chain:
+            part.known = True
+        for block in blocks:
+            block.prepare()
+        while True:
+            try:
+                terms = pipe.recv()
+            except EOFError:  # The main process has ended.
+                return
+            if terms is None:
+                pipe.send((shard.flow.take_counts(), peak_megabytes()))
+                reset_peak()
+                continue
+            rest = iter(weights)
+            for block in blocks:
+                block.load([next(rest) for _ in block.folded])
+            for parameter, value in zip(direct, rest):
+                parameter.data.copy_(value)
+            total, new = shard.gradients(pixels, terms)
+            torch._foreach_copy_(gradients, new)
+            pipe.send(total)
+
+    def start(self, leaves, pixels, terms):
+        torch._foreach_copy_(self.weights, [leaf.detach() for leaf in leaves])
+        self.pixels.copy_(pixels)
+        self.pipe.send(terms)
+
+    def answer(self):
+        if not self.pipe.poll(600):
+            raise RuntimeError("a helper process gave no answer in ten minutes")
+        return self.pipe.recv()
+
+
+class Peer:
+    """Trains. With several threads the batch is shared out over as many processes of one thread, which scales better
+    than threads inside products: these wait for each other at every one of them."""
 
     name, version = "torch-images", torch.__version__
 
     def __init__(self, config, seed, threads, piece):
-        self.rng = np.random.default_rng(seed)
-        self.flow, self.piece = Flow(config, self.rng), piece
+        self.shard = Shard(config, seed, 0, piece)
+        self.flow, self.rng, self.direct = self.shard.flow, self.shard.rng, self.shard.direct
         self.parameters = [p for p in self.flow.parameters() if p.requires_grad]
-        self.direct = [p for part in self.flow.chain if isinstance(part, ActNorm) for p in part.parameters()]
-        self.generators = [torch.Generator().manual_seed(seed * 1000 + i) for i in range(-(-config["batch"] // piece))]
         self.optimiser = torch.optim.Adam(self.parameters, lr=config["learningRate"], fused=True)
-        self.clip = config["clip"]
-        self.pool = ThreadPoolExecutor(threads, initializer=start_thread) if threads > 1 else None
+        self.config, self.seed, self.threads, self.helpers = config, seed, threads, []
 
     def prepare(self):
         for block in self.flow.blocks:
             block.network.update()
             block.prepare()
 
-    def piece_gradients(self, pixels, generator, terms):
-        """Sum of -log p over a piece, and its gradients: cotangents do not shrink with the size of the batch,
-        so that the tolerance means the same in both solves."""
-        nats = self.flow.nats(pixels, generator, terms).sum()
-        leaves = [leaf for block in self.flow.blocks for leaf in block.leaves]
-        return nats.item(), torch.autograd.grad(nats, [*leaves, *self.direct])
-
     def initialise(self, pixels):
-        """Data-dependent activation normalisation, and all compiling, on one thread."""
+        """Data-dependent activation normalisation, helpers, and all compiling."""
         self.prepare()
-        self.flow.nats(pixels, self.generators[0], self.flow.draw_terms(self.rng))
-        self.piece_gradients(pixels[:self.piece], self.generators[0], self.flow.draw_terms(self.rng))
-        if len(pixels) % self.piece:
-            self.piece_gradients(pixels[-(len(pixels) % self.piece):], self.generators[0], self.flow.draw_terms(self.rng))
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"):
+            self.flow.nats(pixels, self.shard.generator, self.flow.draw_terms(self.rng))
+        mine, *others = pixels.tensor_split(self.threads)
+        self.shard.gradients(mine, self.flow.draw_terms(self.rng))
+        self.helpers = [Helper(self.config, self.seed, rank, self.shard.piece, self.shard.leaves(), part)
+                        for rank, part in enumerate(others, 1)]
+        self.gradients(pixels)
+
+    def gradients(self, pixels):
+        terms = self.flow.draw_terms(self.rng)
+        mine, *others = pixels.tensor_split(self.threads)
+        leaves = self.shard.leaves()
+        for helper, part in zip(self.helpers, others):
+            helper.start(leaves, part, terms)
+        total, gradients = self.shard.gradients(mine, terms)
+        for helper in self.helpers:
+            total += helper.answer()
+            torch._foreach_add_(gradients, helper.gradients)
+        return total, gradients
 
     def step(self, pixels):
         """One training step on a batch of integer pixels; the loss in bits/dim."""
         self.prepare()
         self.optimiser.zero_grad(set_to_none=True)
-        terms = self.flow.draw_terms(self.rng)
-        pieces, count = pixels.split(self.piece), len(pixels)
-        work = self.pool.map if self.pool else map
-        results = list(work(self.piece_gradients, pieces, self.generators, [terms] * len(pieces)))
-        total, gradients = results[0][0], list(results[0][1])
-        for nats, more in results[1:]:
-            total += nats
-            torch._foreach_add_(gradients, more)
-        torch._foreach_div_(gradients, float(count))
+        total, gradients = self.gradients(pixels)
+        torch._foreach_div_(gradients, float(len(pixels)))
         folded = [part for block in self.flow.blocks for part in block.folded]
         torch.autograd.backward([*folded, *self.direct], gradients)
-        nn.utils.clip_grad_norm_(self.parameters, self.clip, foreach=True)
+        nn.utils.clip_grad_norm_(self.parameters, self.config["clip"], foreach=True)
         self.optimiser.step()
-        return total / (count * self.flow.numbers * math.log(2))
+        return total / (len(pixels) * self.flow.numbers * math.log(2))
 
-    def evaluations(self):
-        counts = {kind: [n for block in self.flow.blocks for n in getattr(block, f"{kind}_counts")]
-                  for kind in ("forward", "backward")}
-        return {kind: round(statistics.fmean(of), 2) if of else None for kind, of in counts.items()}
+    def measures(self):
+        """Mean evaluations a solve, and the memory of all processes at most, since the last call."""
+        for helper in self.helpers:
+            helper.pipe.send(None)
+        parts = [(self.flow.take_counts(), peak_megabytes()), *(helper.answer() for helper in self.helpers)]
+        reset_peak()
+        forward, backward = ([n for counts, _ in parts for n in counts[i]] for i in (0, 1))
 
-    def forget_counts(self):
-        for block in self.flow.blocks:
-            block.forward_counts.clear()
-            block.backward_counts.clear()
-
-
-def default_piece(config):
-    return min(config["batch"], 16)
+        def mean(counts):
+            return round(statistics.fmean(counts), 2) if counts else None
+        return {"evaluations": {"forward": mean(forward), "backward": mean(backward)},
+                "peakMemoryMB": round(sum(peak for _, peak in parts), 1)}
 
 
 def random_images(config, count, rng):
@@ -432,20 +516,19 @@ def peak_megabytes():
 
 def train(options):
     config = options.config
-    peer = Peer(config, options.seed, options.threads, options.piece or default_piece(config))
+    peer = Peer(config, options.seed, options.threads, options.piece)
     data = np.random.default_rng(np.random.SeedSequence(options.seed).spawn(1)[0])
     peer.initialise(random_images(config, config["batch"], data))
     times, losses = [], []
     for step in range(WARM_UP + options.steps):
         pixels = random_images(config, config["batch"], data)
         if step == WARM_UP:
-            reset_peak()
-            peer.forget_counts()
+            peer.measures()
         start, cpu_start = time.perf_counter(), time.process_time()
         losses.append(peer.step(pixels))
         times.append(time.perf_counter() - start)
         cpu = time.process_time() - cpu_start
-        print(f"step {step}: {times[-1]:.3f} s ({cpu:.3f} s of all cores), {losses[-1]:.3f} bits/dim", file=sys.stderr, flush=True)
+        print(f"step {step}: {times[-1]:.3f} s ({cpu:.3f} s of its processor), {losses[-1]:.3f} bits/dim", file=sys.stderr, flush=True)
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(f"loss {losses[-1]} at step {step}")
     times = times[WARM_UP:]
@@ -454,8 +537,8 @@ def train(options):
         "activation": config["activation"], "compiled": COMPILE, "threads": options.threads, "seed": options.seed,
         "steps": options.steps, "msPerStep": round(1e3 * statistics.median(times), 1),
         "fastest": round(1e3 * min(times), 1), "slowest": round(1e3 * max(times), 1),
-        "losses": [round(loss, 5) for loss in losses], "evaluations": peer.evaluations(),
-        "parameters": sum(p.numel() for p in peer.parameters), "peakMemoryMB": round(peak_megabytes(), 1),
+        "losses": [round(loss, 5) for loss in losses], **peer.measures(),
+        "parameters": sum(p.numel() for p in peer.parameters),
     }
 
 
