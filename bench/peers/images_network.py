@@ -93,28 +93,9 @@ def fold(halves):
     return plus + minus
 
 
-THIN = 4
-
-
 def product(x, weight, bias=None):
     """A convolution of images that keeps their size, or a linear map of vectors."""
-    if x.dim() == 4 and bias is None and torch.compiler.is_compiling():
-        # oneDNN pads channels to 16. Inductor does better where images are gray: four after the squeeze.
-        if weight.shape[-1] == 1 and x.shape[1] <= THIN:
-            return sum(x[:, i:i + 1] * weight[None, :, i] for i in range(x.shape[1]))
-        if weight.shape[-1] == 3 and weight.shape[0] <= THIN:
-            return thin_convolution(x, weight)
     return conv2d(x, weight, bias, padding=weight.shape[-1] // 2) if x.dim() == 4 else linear(x, weight, bias)
-
-
-def thin_convolution(x, weight):
-    """One matrix product for all nine places of a 3x3 kernel with few outputs, whose results are shifted and added."""
-    height, width, size = *x.shape[2:], len(weight)
-    y = linear(x.permute(0, 2, 3, 1), weight.permute(2, 3, 0, 1).reshape(9 * size, -1))
-    y = torch.nn.functional.pad(y, (0, 0, 1, 1, 1, 1))
-    places = [y[:, dy:dy + height, dx:dx + width, (3 * dy + dx) * size:(3 * dy + dx + 1) * size]
-              for dy in range(3) for dx in range(3)]
-    return sum(places).permute(0, 3, 1, 2)
 
 
 def weight_gradient(x, cotangent, weight):
