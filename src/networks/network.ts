@@ -251,7 +251,8 @@ export class Network {
   /** The concatenation's factor for every input column of a layer; valid until the next call. */
   #columnScales({ columns, groups }: Layer, scales: readonly number[] | undefined): Float64Array {
     const out = this.#columnFactors;
-    for (let c = 0; c < columns; c++) out[c] = this.#kappa && scales ? scales[groups[c]] : 1;
+    if (!this.#kappa || !scales) return out.fill(1);
+    for (let c = 0; c < columns; c++) out[c] = scales[groups[c]];
     return out;
   }
 
@@ -268,8 +269,9 @@ export class Network {
       const { factor } = layer;
       const { values } = weight;
       const columnScales = this.#columnScales(layer, scales[l]);
+      for (let c = 0; c < columns; c++) columnScales[c] *= factor;
       for (let r = 0, i = 0; r < rows; r++) {
-        for (let c = 0; c < columns; c++, i++) flat[offset + i] = factor * columnScales[c] * values[i];
+        for (let c = 0; c < columns; c++, i++) flat[offset + i] = columnScales[c] * values[i];
       }
       flat.set(bias.values, offset + rows * columns);
     });
@@ -297,9 +299,10 @@ export class Network {
         }
       }
       let along = 0; // <dLoss/d(W factor), W>
+      const groupBars = scalesBar[l];
       for (let c = 0; c < columns; c++) {
         along += columnScales[c] * columnBars[c];
-        if (this.#kappa) scalesBar[l][layer.groups[c]] += factor * columnBars[c];
+        if (groupBars) groupBars[layer.groups[c]] += factor * columnBars[c];
       }
       if (factor < 1) {
         // d(coeff / sigma) = -(factor / sigma) dsigma, dsigma = u^T dW v.
