@@ -319,7 +319,8 @@ export class Network {
   #columnScales({ columns, groups, index }: Layer, scales: readonly number[][]): Float64Array {
     const out = this.#columnFactors;
     const own = this.#kappa && index !== null ? scales[index] : null;
-    for (let c = 0; c < columns; c++) out[c] = own ? own[groups[c]] : 1;
+    if (!own) return out.fill(1);
+    for (let c = 0; c < columns; c++) out[c] = own[groups[c]];
     return out;
   }
 
@@ -336,8 +337,9 @@ export class Network {
       const { factor } = layer;
       const { values } = weight;
       const columnScales = this.#columnScales(layer, scales);
+      for (let c = 0; c < columns; c++) columnScales[c] *= factor;
       for (let r = 0, i = 0; r < rows * taps; r++) {
-        for (let c = 0; c < columns; c++, i++) flat[offset + i] = factor * columnScales[c] * values[i];
+        for (let c = 0; c < columns; c++, i++) flat[offset + i] = columnScales[c] * values[i];
       }
       flat.set(bias.values, offset + values.length);
     }
@@ -365,9 +367,10 @@ export class Network {
         }
       }
       let along = 0; // <dLoss/d(W factor), W>
+      const groupBars = this.#kappa && index !== null ? scalesBar[index] : null;
       for (let c = 0; c < columns; c++) {
         along += columnScales[c] * columnBars[c];
-        if (this.#kappa && index !== null) scalesBar[index][layer.groups[c]] += factor * columnBars[c];
+        if (groupBars) groupBars[layer.groups[c]] += factor * columnBars[c];
       }
       // d(coeff / sigma) = -(factor / sigma) dsigma.
       if (factor < 1) layer.norm.addGradient((-factor / sigma) * along);

@@ -22,7 +22,8 @@ export class AveragedWeights {
   update(steps: number): void {
     const share = 1 - Math.min(this.#decay, steps / (steps + 9));
     const current = this.#parameters.values;
-    for (let i = 0; i < current.length; i++) this.values[i] += share * (current[i] - this.values[i]);
+    const { values } = this;
+    for (let i = 0; i < current.length; i++) values[i] += share * (current[i] - values[i]);
   }
 
   /** Goes on from a checkpoint's average; throws an `input` error if it is missing or that of another flow. */
