@@ -260,7 +260,8 @@ export class StochasticRegime implements Regime {
       samples: this.#samples,
       evaluate: () => this.network.transposedProduct(views, out),
     };
-    await this.#scratch.solver.solve(map, right, sign, this.#tolerance, this.counts);
+    // Cotangents are as small as the weight of a sample in its batch: there is no floor to what counts as large.
+    await this.#scratch.solver.solve(map, right, sign, this.#tolerance, this.counts, Number.MIN_VALUE);
   }
 
   finish(valueBar: Matrix, logDetBar: Matrix | null): Matrix {

@@ -51,8 +51,15 @@ export const monotoneImagePresets: Readonly<Record<string, ImagePreset>> = {
     description: "the 8 x 8 digits of the package, in minutes",
     data: "digits",
     flow: { ...small.flow, alpha: 0.05, blocks: [2, 4], growth: 32 },
-    training: { ...small.training, learningRate: 4e-3 },
-    steps: 600,
+    training: {
+      ...small.training,
+      learningRate: 4e-3,
+      schedule: [
+        { from: 600, factor: 0.3 },
+        { from: 850, factor: 0.1 },
+      ],
+    },
+    steps: 1_000,
     flips: false,
     checkpointEvery: 50,
   },

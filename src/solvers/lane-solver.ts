@@ -100,7 +100,7 @@ export abstract class LaneSolver {
 
   /**
    * Solves from the start that map.input holds, to a tolerance on the largest |residual| over
-   * max(1, largest |target|, largest |w|), a sample at a time. A sample that has reached it stays where it is. One
+   * max(floor, largest |target|, largest |w|), a sample at a time. A sample that has reached it stays where it is. One
    * that has stopped getting nearer, or would take a step that is not finite, or has used up its evaluations, returns
    * to its best point and counts as unconverged. In the end map.input holds the solutions and map.output G there.
    * Returns the evaluations that each sample took.
@@ -111,6 +111,7 @@ export abstract class LaneSolver {
     sign: 1 | -1,
     tolerance: number,
     counts: SolverCounts,
+    floor = 1,
   ): Promise<Uint32Array> {
     const { engine } = this;
     const samples = map.samples ?? target.lanes;
@@ -157,7 +158,7 @@ export abstract class LaneSolver {
         this.known[newest * samples + s] = 0;
         if (this.#open[s] === 0) continue;
         taken[s]++;
-        const size = Math.max(1, this.#size[s], read[samples + s]);
+        const size = Math.max(floor, this.#size[s], read[samples + s]);
         const relative = Number.isFinite(read[s]) ? read[s] / size : Number.NaN;
         if (relative <= tolerance) {
           this.#open[s] = 0;
