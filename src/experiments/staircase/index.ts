@@ -4,8 +4,9 @@ import { loadFlow } from "../../flows/model-files.js";
 import { Run } from "../../training/run.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
+import { configOf } from "./config.js";
 import { measure } from "./measure.js";
-import { configOf, full, quick, type Variant, variants } from "./protocol.js";
+import { full, quick, type Variant, variants } from "./protocol.js";
 import { type Result, reportOf } from "./report.js";
 
 export const reproduction: Reproduction = {

@@ -3,8 +3,6 @@
  * differ in their bijections alone; every network in them is the same.
  */
 import type { BijectionDeclaration, FlowDeclaration, Formulation } from "../../flows/declaration.js";
-import { version } from "../../package.js";
-import { RUN_FORMAT, type RunConfig } from "../../training/run.js";
 import type { TrainingOptions } from "../../training/trainer.js";
 
 type Chain = readonly (Formulation | "actnorm")[];
@@ -90,25 +88,11 @@ export const quick: Protocol = {
   factor: 2,
 };
 
-function declarationOf({ chain }: Variant, protocol: Protocol): FlowDeclaration {
+/** The flow of a variant. */
+export function declarationOf({ chain }: Variant, protocol: Protocol): FlowDeclaration {
   const network = { kind: "dense" as const, ...protocol.network };
   const bijections = chain.map(
     (kind): BijectionDeclaration => (kind === "actnorm" ? { kind } : { kind, network }),
   );
   return { dim: 1, bijections };
-}
-
-/** One rank a run: the results then do not depend on how many are trained at a time. */
-export function configOf(variant: Variant, protocol: Protocol, seed: number): RunConfig {
-  const schedule = protocol.training.schedule?.map((change) => ({ ...change }));
-  return {
-    format: RUN_FORMAT,
-    version,
-    preset: variant.title,
-    data: { kind: "staircase" },
-    training: { ...protocol.training, schedule, seed, objective: "regression" },
-    threads: 1,
-    checkpointEvery: 500,
-    flow: declarationOf(variant, protocol),
-  };
 }

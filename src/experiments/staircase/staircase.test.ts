@@ -10,8 +10,9 @@ import { staircase } from "../../data/staircase.js";
 import { Flow } from "../../flows/flow.js";
 import { claimsOf } from "../../reports/report.js";
 import { Run } from "../../training/run.js";
+import { configOf } from "./config.js";
 import { type Measures, measure } from "./measure.js";
-import { configOf, full, type Protocol, quick, variants } from "./protocol.js";
+import { full, type Protocol, quick, variants } from "./protocol.js";
 import { type Result, reportOf } from "./report.js";
 
 const folder = mkdtempSync(join(tmpdir(), "staircase-"));

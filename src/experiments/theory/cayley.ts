@@ -9,6 +9,7 @@ import { Table } from "../../table.js";
 import { grid } from "./grid.js";
 import { LipschitzMap } from "./lipschitz-map.js";
 import { part } from "./part.js";
+import { mirroredAndTurned, scaled, type Turn } from "./turn.js";
 
 const LIPSCHITZ = 0.98;
 const END = 2.6;
@@ -110,18 +111,6 @@ export const cayley = part<Data>({
 const differences = (values: readonly number[]) => values.slice(1).map((value, i) => value - values[i]);
 
 type Points = readonly (readonly [number, number])[];
-type Turn = (point: readonly [number, number]) => readonly [number, number];
-
-/** Mirrored at the horizontal axis, then turned by an angle in degrees. */
-const mirroredAndTurned =
-  (degrees: number): Turn =>
-  ([a, b]) => {
-    const [c, s] = [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
-    return [c * a + s * b, s * a - c * b];
-  };
-const scaled =
-  (factor: number): Turn =>
-  ([a, b]) => [factor * a, factor * b];
 
 const GREY = "#888888";
 const [GRAPH_OF_G, GRAPH_OF_F] = palette;

@@ -4,12 +4,11 @@
  */
 import { palette, panelsFigure } from "../../plots/index.js";
 import { grid } from "./grid.js";
+import { fixedPointGuesses, linearResidual } from "./linear-residual.js";
 import { part } from "./part.js";
 
 const SLOPE = 5;
-const g = (x: number) => SLOPE * x;
-const f = (x: number) => x + g(x);
-const inverse = (y: number) => y / (1 + SLOPE);
+const { g, f, inverse } = linearResidual(SLOPE);
 
 const END = 3;
 const POINTS = 601;
@@ -36,10 +35,8 @@ export const counterexample = part<Data>({
   settings: () => ({ slope: SLOPE }),
   async compute() {
     const x = grid(-END, END, POINTS);
-    const distances: number[] = [];
-    for (let step = 0, guess = TRIAL.y; step <= TRIAL.steps; step++, guess = TRIAL.y - g(guess)) {
-      distances.push(Math.abs(guess - inverse(TRIAL.y)));
-    }
+    const guesses = fixedPointGuesses(SLOPE, TRIAL.y, TRIAL.steps);
+    const distances = guesses.map((guess) => Math.abs(guess - inverse(TRIAL.y)));
     return {
       x,
       slopesOfG: slopes(g, x),

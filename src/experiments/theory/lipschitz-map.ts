@@ -44,6 +44,9 @@ export interface Mapped {
   readonly logDet: Float64Array;
 }
 
+/** One step of Adam at a time, of so much, down the loss whose cotangents are given; returns what was mapped before it. */
+export type Descent = (rate: number, loss: (mapped: Mapped) => Cotangents) => Promise<Mapped>;
+
 /** An optimisation by Adam. */
 export interface Optimisation {
   readonly formulation: Formulation;
@@ -176,33 +179,48 @@ export class LipschitzMap {
     optimisation: Optimisation,
   ): Promise<LipschitzMap> {
     const fast = new LipschitzMap(options, random, await WasmEngine.create());
-    await fast.#optimise(optimisation);
+    const { formulation, x, steps, rate, loss } = optimisation;
+    const descend = fast.descent(formulation, x);
+    for (let step = 0; step < steps; step++) await descend(rate * fallingRate(step / steps), loss);
     const exact = new LipschitzMap(options, random);
-    exact.#parameters.load(new Map(fast.#parameters.list.map((p) => [p.name, p.values])), "the network");
-    exact.settle();
+    exact.takeWeights(fast);
     return exact;
   }
 
-  async #optimise({ formulation, x, steps, rate, loss }: Optimisation): Promise<void> {
+  /** Takes the weights of a network of the same shape, and normalises them to this one's own Lipschitz bound. */
+  takeWeights(from: LipschitzMap): void {
+    this.#parameters.load(new Map(from.#parameters.list.map((p) => [p.name, p.values])), "the network");
+    this.settle();
+  }
+
+  /** Descends on a loss of F(x) and its log-determinants, from the weights at hand. */
+  descent(formulation: Formulation, x: Table): Descent {
     const { rows, columns } = x;
     const block = this.#blocks[formulation];
     const adam = new Adam(this.#parameters, 0);
     const lanes = paddedLanes(this.#engine, rows);
     const [inputBar, outputBar, logDetBar] = this.#places(rows);
     const zeros = new Float64Array(rows * columns);
-    for (let step = 0; step < steps; step++) {
+    let step = 0;
+    return async (rate, loss) => {
       block.iterate();
       block.prepare();
       this.#parameters.gradient.fill(0);
-      const bars = loss(await this.forward(formulation, x));
+      const mapped = await this.forward(formulation, x);
+      const bars = loss(mapped);
       this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
       this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
       block.backward(inputBar, outputBar, logDetBar);
       await block.collectGradient();
-      const cosine = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
-      adam.update(step, rate * (LAST_RATE + (1 - LAST_RATE) * cosine));
-    }
+      adam.update(step++, rate);
+      return mapped;
+    };
   }
+}
+
+/** From 1 to almost nothing along half a cosine, while `share` goes from 0 to 1. */
+export function fallingRate(share: number): number {
+  return LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + Math.cos(Math.PI * share));
 }
 
 /** Row-major samples as one row of `lanes` numbers a dimension, the lanes beyond the samples zero. */

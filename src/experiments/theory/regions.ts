@@ -9,42 +9,25 @@ import { Purpose, Random } from "../../engine/random.js";
 import type { Formulation } from "../../flows/declaration.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";
+import { balls, distanceOutside, lipschitzNeeded, minus, norm, type Point, plus } from "./balls.js";
 import { grid } from "./grid.js";
-import { type Cotangents, formulations, LipschitzMap, type Mapped } from "./lipschitz-map.js";
+import { formulations, LipschitzMap } from "./lipschitz-map.js";
+import { difference, differenceBars, optimisable, pairOf, RATE } from "./pairs.js";
 import { part } from "./part.js";
-
-type Point = readonly [number, number];
 
 const L = 0.8;
 const P: Point = [1, 0];
 
-const minus = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
-const plus = (a: Point, b: Point): Point => [a[0] + b[0], a[1] + b[1]];
-const norm = (a: Point) => Math.hypot(...a);
-
 /** The least L with which a formulation could carry P to q. */
-const NEEDED: Record<Formulation, (q: Point) => number> = {
-  residual: (q) => norm(minus(q, P)) / norm(P),
-  "inverse-residual": (q) => norm(minus(q, P)) / norm(q),
-  monotone: (q) => norm(minus(q, P)) / norm(plus(q, P)),
-};
-
-/** The balls: centre (a multiple of P) and radius (in units of |P|). */
-const BALLS: Record<Formulation, { centre: number; radius: number }> = {
-  residual: { centre: 1, radius: L },
-  "inverse-residual": { centre: 1 / (1 - L * L), radius: L / (1 - L * L) },
-  monotone: { centre: (1 + L * L) / (1 - L * L), radius: (2 * L) / (1 - L * L) },
-};
+const needed = (formulation: Formulation, q: Point) => lipschitzNeeded[formulation](P, q);
+const ball = (formulation: Formulation) => balls[formulation](L);
 const ballPoint = (formulation: Formulation, degrees: number, share = 1): Point => {
-  const { centre, radius } = BALLS[formulation];
+  const { centre, radius } = ball(formulation);
   const angle = (degrees * Math.PI) / 180;
   return [centre + share * radius * Math.cos(angle), share * radius * Math.sin(angle)];
 };
 /** How far q is outside a ball; 0 inside. */
-const distanceOutside = (formulation: Formulation, q: Point) => {
-  const { centre, radius } = BALLS[formulation];
-  return Math.max(0, norm(minus(q, [centre, 0])) - radius);
-};
+const outside = (formulation: Formulation, q: Point) => distanceOutside(formulation, L, P, q);
 
 /** Targets inside the ball of monotone blocks and outside the others: angles seen from its centre. */
 const TARGET_ANGLES = [25, 95, 140, 172];
@@ -52,18 +35,8 @@ const TARGET_SHARE = 0.96;
 
 const ACTIVATIONS = ["CPila", "CLipSwish", "CReLU"];
 const architecture = { dim: 2, lipschitz: L } as const;
-/** Optimised networks are piecewise linear, so that they can lose nothing between two points. */
-const optimisable = {
-  ...architecture,
-  depth: 2,
-  width: 16,
-  activation: "CReLU",
-  scale: 1,
-  capacity: 2,
-} as const;
 /** Random networks: narrow and shallow ones are far from constant. */
 const randomShape = (n: number) => ({ depth: 1 + (n % 2), width: n % 4 < 2 ? 4 : 16, scale: 4, capacity: 2 });
-const RATE = 0.02;
 /** Rounding of the norms of differences in float64, where a solve ends at a few roundings. */
 const ROUNDING = 1e-9;
 
@@ -94,9 +67,6 @@ interface Data {
   readonly attempts: Attempt[];
 }
 
-/** q of the first two rows. */
-const difference = ({ out }: Mapped): Point => [out.at(0, 0) - out.at(1, 0), out.at(0, 1) - out.at(1, 1)];
-
 /** Optimises a network for the q of the pair (P/2, -P/2); `descend` gives the gradient of the loss for q. */
 async function optimised(
   formulation: Formulation,
@@ -104,19 +74,13 @@ async function optimised(
   random: Random,
   descend: (q: Point) => Point,
 ): Promise<Pair> {
-  const pair = Table.from([
-    [P[0] / 2, P[1] / 2],
-    [-P[0] / 2, -P[1] / 2],
-  ]);
-  const map = await LipschitzMap.optimised(optimisable, random, {
+  const pair = pairOf(P);
+  const map = await LipschitzMap.optimised(optimisable(L), random, {
     formulation,
     x: pair,
     steps,
     rate: RATE,
-    loss(mapped): Cotangents {
-      const [a, b] = descend(difference(mapped));
-      return { output: Float64Array.of(a, b, -a, -b) };
-    },
+    loss: (mapped) => differenceBars(descend(difference(mapped))),
   });
   return { q: difference(await map.forward(formulation, pair)), certified: map.lipschitzBound };
 }
@@ -167,7 +131,7 @@ export const regions = part<Data>({
 
   section({ random, adversarial, attempts }) {
     const beyond = adversarial.monotone.filter(
-      ({ q }) => NEEDED.residual(q) > L && NEEDED["inverse-residual"](q) > L,
+      ({ q }) => needed("residual", q) > L && needed("inverse-residual", q) > L,
     ).length;
     const targets = [...new Set(attempts.map(({ target }) => JSON.stringify(target)))].map(
       (text) => JSON.parse(text) as Point,
@@ -179,7 +143,7 @@ export const regions = part<Data>({
     const reached = targets.filter((t) => missed("monotone", t) < 0.01 * norm(t)).length;
     const kept = targets.filter((t) =>
       (["residual", "inverse-residual"] as const).every(
-        (f) => distanceOutside(f, t) > 0 && missed(f, t) >= distanceOutside(f, t) - ROUNDING,
+        (f) => outside(f, t) > 0 && missed(f, t) >= outside(f, t) - ROUNDING,
       ),
     ).length;
     return {
@@ -215,7 +179,7 @@ export const regions = part<Data>({
             ...adversarial[formulation],
             ...attempts.filter((a) => a.formulation === formulation),
           ];
-          const shares = pairs.map(({ q, certified }) => NEEDED[formulation](q) / certified);
+          const shares = pairs.map(({ q, certified }) => needed(formulation, q) / certified);
           const inside = shares.filter((share) => share <= 1 + ROUNDING).length;
           const certified = pairs.every((pair) => pair.certified <= L);
           return {
@@ -240,7 +204,7 @@ export const regions = part<Data>({
           ],
           rows: targets.map((t) => [
             `(${t.map((x) => x.toFixed(3)).join(", ")})`,
-            ...formulations.map((f) => NEEDED[f](t).toFixed(3)),
+            ...formulations.map((f) => needed(f, t).toFixed(3)),
             ...formulations.map((f) => missed(f, t).toFixed(4)),
           ]),
           caption:
@@ -323,7 +287,7 @@ function regionsPicture(attempts: readonly Attempt[]) {
 
 function pairsPicture(random: Data["random"], adversarial: Data["adversarial"]) {
   const panels = formulations.map((formulation): PlanePanel => {
-    const { centre, radius } = BALLS[formulation];
+    const { centre, radius } = ball(formulation);
     const [few, many] = [adversarial[formulation], random[formulation]].map((pairs) =>
       pairs.map(({ q }) => q),
     );

@@ -7,8 +7,8 @@ import type { Activation } from "../../activations/activation.js";
 import { clipswish } from "../../activations/clipswish.js";
 import { cpila } from "../../activations/cpila.js";
 import { crelu } from "../../activations/relu.js";
-import { numbers } from "../../engine/pointwise.js";
 import { type Mark, type PlanePanel, palette, panelsFigure, quantile, sorted } from "../../plots/index.js";
+import { jets, slopeLength } from "./activation-jets.js";
 import {
   type GradientNorms,
   gradientNorms,
@@ -150,14 +150,8 @@ export const saturation = part<GradientNorms[]>({
   },
 });
 
-function jets(activation: Activation, x: number) {
-  const { learned } = activation;
-  return activation.jets(numbers, x, learned ? learned.link(learned.initial) : 0);
-}
-
-/** The length of the derivatives of all outputs: the local Lipschitz constant. */
-const slopes = (activation: Activation, x: readonly number[]) =>
-  x.map((value) => Math.hypot(...jets(activation, value).map((j) => j.first)));
+/** The local Lipschitz constants. */
+const slopes = (activation: Activation, x: readonly number[]) => x.map((at) => slopeLength(activation, at));
 
 const seconds = (activation: Activation) => grid(-3, 3, 6001).map((x) => jets(activation, x)[0].second);
 const curvature = (activation: Activation) => Math.max(...seconds(activation).map(Math.abs));

@@ -4,6 +4,7 @@
  *   inverse residual  [1 / (1 + L), 1 / (1 - L)],
  *   monotone          [(1 - L) / (1 + L), (1 + L) / (1 - L)].
  */
+import { slopeBounds as BOUNDS } from "../../bijections/slopes.js";
 import { Purpose, Random } from "../../engine/random.js";
 import type { Formulation } from "../../flows/declaration.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
@@ -11,12 +12,8 @@ import { Table } from "../../table.js";
 import { grid } from "./grid.js";
 import { formulations, LipschitzMap } from "./lipschitz-map.js";
 import { part } from "./part.js";
+import { type Aim, aims, drawn, pull, RATE, trainedFor } from "./slope-networks.js";
 
-const BOUNDS: Record<Formulation, (L: number) => readonly [number, number]> = {
-  residual: (L) => [1 - L, 1 + L],
-  "inverse-residual": (L) => [1 / (1 + L), 1 / (1 - L)],
-  monotone: (L) => [(1 - L) / (1 + L), (1 + L) / (1 - L)],
-};
 const FORMULAS: Record<Formulation, string> = {
   residual: "residual: 1 − L to 1 + L",
   "inverse-residual": "inverse residual: 1/(1+L) to 1/(1−L)",
@@ -28,15 +25,6 @@ const TITLES: Record<Formulation, string> = {
   monotone: "monotone",
 };
 
-/** The networks that are trained for the ends of the range are so in this distance from 0. */
-const NEAR = 0.6;
-/** What a network is trained for: steep where this is positive, flat where it is negative. */
-const AIMS = {
-  steepest: (x: number) => (Math.abs(x) < NEAR ? 1 : 0),
-  flattest: (x: number) => (Math.abs(x) < NEAR ? -1 : 0),
-  alternating: (x: number) => (Math.cos((Math.PI * x) / 1.5) > 0 ? 1 : -1),
-} as const;
-type Aim = keyof typeof AIMS;
 type Kind = Aim | "random";
 
 /** The Lipschitz bound whose functions are drawn. */
@@ -45,13 +33,6 @@ const END = 3;
 const POINTS = 241;
 /** Random networks that are drawn. */
 const DRAWN = 12;
-const ACTIVATIONS = ["CPila", "CLipSwish", "CReLU"];
-const architecture = { dim: 1, width: 16, capacity: POINTS } as const;
-/** Of random networks: deeper ones are nearly constant. */
-const RANDOM_DEPTHS = [1, 2];
-const TRAINED_DEPTH = 3;
-/** Large weights, which their limits bind. */
-const RANDOM_SCALE = 3;
 /** Rounding of slopes and difference quotients in float64. */
 const ROUNDING = 1e-9;
 
@@ -117,21 +98,14 @@ async function trained(
   points: number,
   random: Random,
 ): Promise<LipschitzMap> {
-  // Piecewise linear networks hold a slope at the end of its range; smooth ones draw better curves.
-  const activation = aim === "alternating" ? "CPila" : "CReLU";
   const x = grid(-END, END, points);
-  const logDet = Float64Array.from(x, (value) => -AIMS[aim](value) / points);
-  return LipschitzMap.optimised(
-    { ...architecture, activation, depth: TRAINED_DEPTH, lipschitz, scale: 1 },
-    random,
-    {
-      formulation,
-      x: new Table(points, 1, Float64Array.from(x)),
-      steps,
-      rate: 0.02,
-      loss: () => ({ logDet }),
-    },
-  );
+  return LipschitzMap.optimised(trainedFor(aim, lipschitz, POINTS), random, {
+    formulation,
+    x: new Table(points, 1, Float64Array.from(x)),
+    steps,
+    rate: RATE,
+    loss: () => pull(aim, x),
+  });
 }
 
 export const slopes = part<Data>({
@@ -145,25 +119,20 @@ export const slopes = part<Data>({
     const note = async (map: LipschitzMap, formulation: Formulation, kind: Kind, L: number) => {
       const result = await measure(map, formulation, kind, L, x);
       measured.push(result.measured);
-      const drawn = curves[formulation];
-      const room = kind !== "random" || drawn.filter((c) => c.kind === kind).length < DRAWN;
-      if (L === SHOWN && room) drawn.push(result.curve);
+      const shown = curves[formulation];
+      const room = kind !== "random" || shown.filter((c) => c.kind === kind).length < DRAWN;
+      if (L === SHOWN && room) shown.push(result.curve);
     };
     let stream = 0;
     const random = () => new Random(seed, Purpose.initialisation, stream++);
     for (const L of lipschitz) {
       progress(`slopes: networks with Lip(G) at most ${L}`);
       for (let n = 0; n < randomNetworks; n++) {
-        const activation = ACTIVATIONS[n % ACTIVATIONS.length];
-        const depth = RANDOM_DEPTHS[n % RANDOM_DEPTHS.length];
-        const map = new LipschitzMap(
-          { ...architecture, lipschitz: L, depth, activation, scale: RANDOM_SCALE },
-          random(),
-        );
+        const map = new LipschitzMap(drawn(n, L, POINTS), random());
         for (const formulation of formulations) await note(map, formulation, "random", L);
       }
       for (const formulation of formulations) {
-        for (const aim of Object.keys(AIMS) as Aim[]) {
+        for (const aim of aims) {
           const map = await trained(L, formulation, aim, trainingSteps, trainingPoints, random());
           await note(map, formulation, aim, L);
         }
