@@ -15,5 +15,8 @@ export function Formula({ tex, block = false }: { tex: string; block?: boolean }
       wanted = false;
     };
   }, [tex, block]);
-  return <span class={block ? "formula block" : "formula"} ref={host} />;
+  if (!block) return <span class="formula" ref={host} />;
+  // On a narrow page it scrolls by itself, so the keyboard has to come to it.
+  // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached.
+  return <span class="formula block" tabIndex={0} ref={host} />;
 }

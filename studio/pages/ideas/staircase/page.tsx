@@ -16,9 +16,9 @@ import { WorkerFailure } from "../worker-failure.js";
 import { POINTS, type StaircaseNews, type StaircaseOrder, xOf } from "./messages.js";
 
 const settings = addressSettings("ideas/staircase", {
-  growth: number(32, { min: 8, max: 128, whole: true }),
+  growth: number(64, { min: 8, max: 128, whole: true }),
   batch: number(250, { min: 50, max: 5000, whole: true }),
-  steps: number(2000, { min: 200, max: 15000, whole: true }),
+  steps: number(8000, { min: 200, max: 15000, whole: true }),
   seed: number(0, { min: 0, max: 9999, whole: true }),
 });
 const running = signal(false);
@@ -206,8 +206,8 @@ export default function Staircase() {
           <NumberField label="Steps" value={settings.steps} min={200} max={15000} />
           <NumberField label="Seed" value={settings.seed} min={0} max={9999} />
           <p class="note">
-            Smaller than the experiment, which has growth 128, 5000 samples a step and 15,000 steps: set
-            these, and wait longer. Other settings begin anew. A hidden page rests.
+            As in the quick reproduction, smaller than the experiment, which has growth 128, 5000 samples a
+            step and 15,000 steps: set these, and wait longer. Other settings begin anew. A hidden page rests.
           </p>
           <WorkerFailure link={link} />
         </div>
