@@ -23,6 +23,7 @@ interface TrainOptions {
   data?: string;
   dataDir?: string;
   columns?: string;
+  dequantization?: string;
   preset?: string;
   steps?: string;
   batch?: string;
@@ -52,6 +53,10 @@ export function trainCommand(program: Command): void {
       `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset}); of images ${Object.keys(monotoneImagePresets).join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data)`,
     )
     .option(
+      "--dequantization <kind>",
+      "noise on the pixels of images: uniform, or variational, which is learned with the flow (default: uniform)",
+    )
+    .option(
       "--steps <n>",
       `training steps (default: ${defaultSteps}, where the original protocol has 50000; of images what the preset says)`,
     )
@@ -78,6 +83,7 @@ Examples:
   $ monotone-flows train --data 8gaussians --preset i-densenet
   $ monotone-flows train --data wine.csv --columns alcohol,density,pH
   $ monotone-flows train --data digits
+  $ monotone-flows train --data digits --dequantization variational
   $ monotone-flows train --data mnist --data-dir ~/mnist --preset mnist-small-i-densenet --steps 2000
   $ monotone-flows train --data photographs/ --steps 5000
   $ monotone-flows train --resume runs/pinwheel --steps 100000`,
@@ -131,8 +137,14 @@ interface Plan {
   checkpointEvery: number;
 }
 
-function planOf(name: string, data: ResolvedData): Plan {
+function planOf(name: string, data: ResolvedData, dequantization: string | undefined): Plan {
+  check(
+    dequantization === undefined || dequantization === "uniform" || dequantization === "variational",
+    "usage",
+    `--dequantization must be uniform or variational, not '${dequantization}'`,
+  );
   if (!data.image) {
+    check(dequantization === undefined, "usage", "--dequantization is for images: other data have no pixels");
     check(
       !Object.hasOwn(imagePresets, name),
       "usage",
@@ -151,7 +163,12 @@ function planOf(name: string, data: ResolvedData): Plan {
   );
   const { flow, training, steps, checkpointEvery } = found;
   const { shape, levels } = data.image;
-  return { declaration: imageFlow({ ...flow, ...shape, levels }), training, steps, checkpointEvery };
+  return {
+    declaration: imageFlow({ ...flow, ...shape, levels, ...(dequantization ? { dequantization } : {}) }),
+    training,
+    steps,
+    checkpointEvery,
+  };
 }
 
 async function startRun(options: TrainOptions): Promise<RunJob> {
@@ -163,7 +180,7 @@ async function startRun(options: TrainOptions): Promise<RunJob> {
   const flips = Object.hasOwn(imagePresets, name) && imagePresets[name].flips;
   const data = await resolveData(named, seed, columns, { dataDir: options.dataDir, flips });
   for (const sentence of data.remarks ?? []) remark(sentence);
-  const plan = planOf(name, data);
+  const plan = planOf(name, data, options.dequantization);
   const { training } = plan;
   const config = {
     ...training,
@@ -209,6 +226,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
     "data",
     "dataDir",
     "columns",
+    "dequantization",
     "preset",
     "batch",
     "seed",

@@ -16,6 +16,7 @@ export const Purpose = {
   roulette: 7,
   noise: 8,
   flips: 9,
+  dequantization: 10,
 } as const;
 export type Purpose = (typeof Purpose)[keyof typeof Purpose];
 

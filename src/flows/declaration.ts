@@ -53,6 +53,8 @@ const declaration = z
         alpha: z.number().positive().lt(0.5),
       })
       .optional(),
+    /** Learned noise on the pixels, from two networks of this kind each; absent: the data bring uniform noise. */
+    dequantization: z.strictObject({ kind: z.literal("variational"), network }).optional(),
     /** Present: blocks solve by fixed points and estimate log-determinants; absent: all is exact. */
     estimator: estimator.optional(),
     /** A fixed start of the chain: (x - mean) / deviation, in float64. */
@@ -68,6 +70,10 @@ const declaration = z
   .refine(({ dim, image }) => !image || image.channels * image.height * image.width === dim, {
     path: ["image"],
     message: "its channels, height and width must multiply to dim",
+  })
+  .refine(({ image, dequantization }) => image || !dequantization, {
+    path: ["dequantization"],
+    message: "only images have pixels to dequantize",
   })
   .refine(({ dim, estimator: e }) => e || dim <= EXACT_DIM, {
     path: ["dim"],

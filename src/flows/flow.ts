@@ -18,6 +18,7 @@ import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
 import { Network, SETTLING_ROUNDS } from "../networks/network.js";
 import { Table } from "../table.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
+import { Dequantizer } from "./dequantizer.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, latents, type Samples } from "./samples.js";
 import { type Shape, shapeAfter, sizeOf } from "./shape.js";
@@ -46,6 +47,8 @@ export class Flow implements FlowMaps {
   readonly capacity: number;
   /** shapes[i] is that of what goes into the i-th bijection, the last one that of what comes out in the end. */
   readonly shapes: readonly Shape[];
+  /** The learned noise on pixels, where the declaration asks for it. */
+  readonly dequantizer: Dequantizer | null;
   readonly #start: Start | null;
   readonly #probes: Probes | null;
   /** points[0] is the input of the chain, points[i + 1] the output of its i-th bijection. */
@@ -54,7 +57,9 @@ export class Flow implements FlowMaps {
   readonly #logDet: Tensor;
   readonly #logDetBar: Tensor;
   readonly #staging: Float64Array;
-  /** log|det| of the start, of the samples that were written. */
+  /** Whether the samples that were written have learned noise. */
+  #drawn = false;
+  /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
   readonly #startLogDet: Float64Array;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -79,12 +84,13 @@ export class Flow implements FlowMaps {
     );
     const flow = new Flow(parsed, engine, options.seed ?? 0, capacity);
     for (const { block } of flow.blocks) if (block.network.grid) await block.iterate(SETTLING_ROUNDS);
+    await flow.dequantizer?.iterate(SETTLING_ROUNDS);
     flow.prepare();
     return flow;
   }
 
   private constructor(declaration: FlowDeclaration, engine: Engine, seed: number, capacity: number) {
-    const { dim, image, standardisation, estimator } = declaration;
+    const { dim, image, dequantization, standardisation, estimator } = declaration;
     this.declaration = declaration;
     this.dim = dim;
     this.engine = engine;
@@ -123,6 +129,18 @@ export class Flow implements FlowMaps {
       if (!exact.has(key)) exact.set(key, regime);
       return new FORMULATIONS[b.kind](engine, regime);
     });
+    const fresh = (index: number) => new Random(seed, Purpose.initialisation, this.bijections.length + index);
+    this.dequantizer =
+      image && dequantization
+        ? new Dequantizer(
+            engine,
+            this.parameters,
+            image,
+            dequantization.network,
+            [fresh(0), fresh(1)],
+            capacity,
+          )
+        : null;
     this.parameters.seal();
     const batch = paddedLanes(engine, capacity);
     this.#points = Array.from({ length: this.bijections.length + 1 }, () => engine.tensor(dim * batch));
@@ -136,6 +154,13 @@ export class Flow implements FlowMaps {
   /** Sends all parameters to the engine; call it after changing any. */
   prepare(): void {
     for (const b of this.bijections) b.prepare();
+    this.dequantizer?.prepare();
+  }
+
+  /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
+  async iterate(rounds?: number): Promise<void> {
+    for (const b of this.bijections) await b.iterate?.(rounds);
+    await this.dequantizer?.iterate(rounds);
   }
 
   /** The blocks that hold a network, with their places in the chain. */
@@ -147,7 +172,7 @@ export class Flow implements FlowMaps {
 
   /** Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training. */
   async settle(): Promise<void> {
-    for (const b of this.bijections) await b.iterate?.(LAST_ROUNDS);
+    await this.iterate(LAST_ROUNDS);
     this.prepare();
   }
 
@@ -167,9 +192,14 @@ export class Flow implements FlowMaps {
     return { x: out, logDet };
   }
 
-  /** log p(x) for each row of x, in nats, in the units of the original columns. */
+  /**
+   * log p(x) for each row of x, in nats, in the units of the original columns. With learned noise: of the pixels in x,
+   * noise in x being left out, one draw of log p(x + u) - log q(u | x), whose mean is a lower bound of log P(x); the
+   * draw is named by `options.seed` and the row's number.
+   */
   async logProb(x: Samples, options: MapOptions = {}): Promise<Float64Array> {
-    const { logDet } = await this.#map(x, "forward", options, async (count, key) => {
+    const { logDet } = await this.#map(x, "forward", options, async (count, key, values) => {
+      if (this.dequantizer) await this.writeData(values, count, key);
       const pass = await this.#forwardPass(count, key, true);
       this.engine.gaussianLogDensity(pass.logDet, pass.out);
       return pass;
@@ -187,7 +217,7 @@ export class Flow implements FlowMaps {
     samples: Samples,
     direction: "forward" | "inverse",
     options: MapOptions,
-    pass: (count: number, key: PassKey) => Promise<Pass>,
+    pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const run = this.#turn.then(() =>
       this.#mapRows(checkedSamples(samples, this.dim), direction, options, pass),
@@ -200,7 +230,7 @@ export class Flow implements FlowMaps {
     input: Table,
     direction: "forward" | "inverse",
     { seed = 0, first = 0, exact = false }: MapOptions,
-    pass: (count: number, key: PassKey) => Promise<Pass>,
+    pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const { dim, capacity } = this;
     const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
@@ -209,14 +239,10 @@ export class Flow implements FlowMaps {
     const end = before ? null : this.#start;
     for (let start = 0; start < input.rows; start += capacity) {
       const count = Math.min(capacity, input.rows - start);
-      this.write(input.slice(start, start + count).values, count, before);
-      const { out, logDet } = await pass(count, {
-        seed,
-        step: 0,
-        first: first + start,
-        training: false,
-        exact,
-      });
+      const { values } = input.slice(start, start + count);
+      this.write(values, count, before);
+      const key = { seed, step: 0, first: first + start, training: false, exact };
+      const { out, logDet } = await pass(count, key, values);
       const staging = this.#staging.subarray(0, dim * out.lanes);
       await this.engine.read(out.tensor, staging, out.offset);
       const numbers = result.logDet.subarray(start, start + count);
@@ -250,6 +276,19 @@ export class Flow implements FlowMaps {
       }
     }
     this.engine.write(this.#points[0], staging);
+    this.#drawn = false;
+  }
+
+  /**
+   * As `write`, for samples as a data source gives them: learned noise, where the flow has it, takes the place of
+   * theirs, and its -log q counts to their log-densities.
+   */
+  async writeData(values: ArrayLike<number>, count: number, key: PassKey = FRESH): Promise<void> {
+    if (!this.dequantizer) return this.write(values, count);
+    const { noisy, logDensity } = await this.dequantizer.draw(values, count, key);
+    this.write(noisy, count);
+    for (let i = 0; i < count; i++) this.#startLogDet[i] -= logDensity[i];
+    this.#drawn = true;
   }
 
   /** The samples between the bijections i - 1 and i, for a pass of `count` samples: one row a dimension. */
@@ -346,6 +385,27 @@ export class Flow implements FlowMaps {
     engine.combine(zBar, weight, z);
     if (lanes > count) this.#silencePadding(zBar, logDetBar, count);
     await this.#backward(count, logDetBar);
+    if (this.#drawn) await this.#backwardNoise(count, weight);
+  }
+
+  /** On through the start to the learned noise, from the cotangents that `#backward` has left. */
+  async #backwardNoise(count: number, weight: number): Promise<void> {
+    const { dim, engine } = this;
+    const lanes = paddedLanes(engine, count);
+    const y = this.#staging.subarray(0, dim * lanes);
+    const yBar = new Float64Array(dim * lanes);
+    await engine.read(this.#points[0], y);
+    await engine.read(this.#bars[this.bijections.length % 2], yBar);
+    const noisyBar = new Float64Array(count * dim);
+    const start = this.#start as Start;
+    for (let j = 0; j < dim; j++) {
+      for (let i = 0; i < count; i++) {
+        const at = j * lanes + i;
+        const slope = Math.exp(start.logSlope(y[at], j));
+        noisyBar[i * dim + j] = slope * (yBar[at] - weight * start.logSlopeRate(y[at]));
+      }
+    }
+    this.dequantizer?.backward(noisyBar, count, weight);
   }
 
   /**
@@ -384,5 +444,6 @@ export class Flow implements FlowMaps {
   /** Adds the pending gradients to `parameters.gradient`. */
   async collectGradient(): Promise<void> {
     for (const b of this.bijections) await b.collectGradient();
+    await this.dequantizer?.collectGradient();
   }
 }

@@ -44,6 +44,8 @@ export interface ImageFlowOptions {
   spectralTolerance?: number;
   /** The training step from which concatenations are learned (default 0). */
   learnConcatenationFrom?: number;
+  /** Noise on pixels: uniform, or learned with the flow (Ho et al. 2019; default uniform). */
+  dequantization?: "uniform" | "variational";
   /** How log-determinants are estimated (default: `stochastic`). */
   estimator?: Partial<EstimatorOptions>;
 }
@@ -58,6 +60,9 @@ export const stochastic: EstimatorOptions = {
   probes: 1,
   tolerance: 1e-5,
 };
+
+/** Layers of the networks that learn the noise, and the channels that each adds. */
+const NOISE = { depth: 2, growth: 16, activation: "CPila", learnConcatenationFrom: 0 };
 
 /** Rounds of power iteration at a training step, at most. */
 const ROUNDS = 50;
@@ -96,6 +101,9 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
     {
       dim: sizeOf({ channels, height, width }),
       image: { channels, height, width, levels, alpha },
+      ...(options.dequantization === "variational"
+        ? { dequantization: { kind: "variational", network: { ...network, kind: "dense", ...NOISE } } }
+        : {}),
       estimator: { ...stochastic, ...options.estimator },
       bijections,
     },

@@ -11,6 +11,8 @@ export interface Start {
   inverse(y: number, column: number): number;
   /** ln dy/dx at y. */
   logSlope(y: number, column: number): number;
+  /** The derivative of `logSlope` by y. */
+  logSlopeRate(y: number): number;
 }
 
 export interface Standardisation {
@@ -30,6 +32,7 @@ export function standardise({ mean, deviation }: Standardisation): Start {
     forward: (x, j) => (x - mean[j]) / deviation[j],
     inverse: (y, j) => y * deviation[j] + mean[j],
     logSlope: (_, j) => -Math.log(deviation[j]),
+    logSlopeRate: () => 0,
   };
 }
 
@@ -46,5 +49,6 @@ export function logit({ levels, alpha }: PixelRange): Start {
       const size = Math.abs(y);
       return Math.log(share / levels) + size + 2 * Math.log1p(Math.exp(-size));
     },
+    logSlopeRate: (y) => Math.tanh(y / 2),
   };
 }

@@ -50,7 +50,7 @@ async function regression(flow: Flow, samples: Float64Array, weight = 1): Promis
   const count = samples.length / squares.columns;
   flow.parameters.gradient.fill(0);
   flow.prepare();
-  squares.write(samples, count);
+  await squares.write(samples, count);
   const loss = await squares.pass(samples, count, weight);
   await flow.collectGradient();
   return loss;
@@ -121,7 +121,7 @@ describe("likelihood", () => {
     const flow = await Flow.create({ dim: 2, standardisation, bijections }, { engine, capacity: CAPACITY });
     const x = normalRows(testRandom(63), COUNT, 2);
     const likelihood = objective("likelihood", flow);
-    likelihood.write(Float64Array.from(x.flat()), COUNT);
+    await likelihood.write(Float64Array.from(x.flat()), COUNT);
     const sum = await likelihood.pass(Float64Array.from(x.flat()), COUNT, 1);
     const expected = (await flow.logProb(x)).reduce((total, l) => total - l, 0);
     expectClose([sum], [expected], 1e-12);

@@ -1,6 +1,6 @@
 /**
  * What training makes small, as a mean over the samples of a batch:
- *   likelihood: -log p(x), a sample being x;
+ *   likelihood: -log p(x), a sample being x; with learned noise u on pixels, log q(u | x) - log p(x + u);
  *   regression: |F(x) - t|^2 / dim, a sample being the pair (x, t).
  */
 import { paddedLanes } from "../engine/engine.js";
@@ -10,8 +10,8 @@ import type { PassKey } from "../logdet/probes.js";
 export interface Objective {
   /** Numbers of a sample. */
   readonly columns: number;
-  /** Puts the inputs x of `count` samples (row-major) at the start of the flow's chain. */
-  write(samples: Float64Array, count: number): void;
+  /** Puts the inputs x of `count` samples (row-major) at the start of the flow's chain; `key` as in `pass`. */
+  write(samples: Float64Array, count: number, key?: PassKey): Promise<void>;
   /**
    * Runs the flow forwards and backwards on the inputs that `write` put there. The gradient of `weight` times the
    * samples' losses stays pending until the flow's `collectGradient`. `key` says which samples of which step they are.
@@ -37,8 +37,8 @@ class Likelihood implements Objective {
     this.#logProb = new Float64Array(flow.capacity);
   }
 
-  write(samples: Float64Array, count: number): void {
-    this.#flow.write(samples, count);
+  write(samples: Float64Array, count: number, key?: PassKey): Promise<void> {
+    return this.#flow.writeData(samples, count, key);
   }
 
   async pass(_samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number> {
@@ -64,7 +64,7 @@ class Regression implements Objective {
     this.#outputs = new Float64Array(flow.dim * paddedLanes(flow.engine, flow.capacity));
   }
 
-  write(samples: Float64Array, count: number): void {
+  async write(samples: Float64Array, count: number): Promise<void> {
     const { dim } = this.#flow;
     for (let i = 0; i < count; i++) {
       const first = i * this.columns;

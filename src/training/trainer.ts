@@ -4,6 +4,7 @@ import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
+import type { PassKey } from "../logdet/probes.js";
 import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";
 import { AveragedWeights } from "./averaged-weights.js";
@@ -107,7 +108,7 @@ export class Trainer {
     const { gradient } = flow.parameters;
     const [start, end] = shard(batch, this.#communicator);
     this.#source.fill(this.#samples, seed, this.step, start, end - start);
-    for (const b of flow.bijections) await b.iterate?.();
+    await flow.iterate();
     flow.prepare();
     if (this.step === 0) await this.#startActnorms();
     gradient.fill(0);
@@ -115,12 +116,9 @@ export class Trainer {
     // From zero at every step: sums of fractions would otherwise depend on the steps before, and so on interruptions.
     for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
     let loss = 0;
-    let first = start;
-    for (const [values, count] of this.#chunks()) {
-      this.#objective.write(values, count);
-      const key = { seed, step: this.step, first, training: true };
+    for (const [values, count, key] of this.#chunks()) {
+      await this.#objective.write(values, count, key);
       const sum = await this.#objective.pass(values, count, 1 / batch, key);
-      first += count;
       if (!Number.isFinite(sum)) this.#blame[await this.#firstNotFinite(count)]++;
       loss += sum;
     }
@@ -151,14 +149,17 @@ export class Trainer {
     };
   }
 
-  /** The samples of this step's shard in pieces that fit the flow. */
-  *#chunks(): Generator<[Float64Array, number]> {
+  /** The samples of this step's shard in pieces that fit the flow, and which ones they are. */
+  *#chunks(): Generator<[Float64Array, number, PassKey]> {
+    const { batch, seed } = this.options;
+    const [shardStart] = shard(batch, this.#communicator);
     const { capacity } = this.flow;
     const { columns } = this.#objective;
     const total = this.#samples.length / columns;
     for (let start = 0; start < total; start += capacity) {
       const count = Math.min(capacity, total - start);
-      yield [this.#samples.subarray(start * columns, (start + count) * columns), count];
+      const key = { seed, step: this.step, first: shardStart + start, training: true };
+      yield [this.#samples.subarray(start * columns, (start + count) * columns), count, key];
     }
   }
 
@@ -181,8 +182,8 @@ export class Trainer {
       const { channels, height, width } = flow.shapes[i];
       const sums = new Float64Array(2 * channels);
       const share = 1 / (this.options.batch * height * width);
-      for (const [values, count] of this.#chunks()) {
-        this.#objective.write(values, count);
+      for (const [values, count, key] of this.#chunks()) {
+        await this.#objective.write(values, count, key);
         const point = await flow.forwardValues(count, i);
         const rows = new Float64Array(flow.dim * point.lanes);
         await flow.engine.read(point.tensor, rows, point.offset);
@@ -227,11 +228,8 @@ export class Trainer {
     }
     if (allFinite(gradient)) return;
     const name = list.find((p) => !allFinite(p.gradient))?.name ?? "";
-    const block = Number(name.split(".")[1] ?? 0);
-    throw new FlowError(
-      "numerical",
-      `a gradient is no longer finite at step ${this.step + 1}, in ${where(block)}`,
-    );
+    const place = name.startsWith("dequantizer.") ? "the noise" : where(Number(name.split(".")[1] ?? 0));
+    throw new FlowError("numerical", `a gradient is no longer finite at step ${this.step + 1}, in ${place}`);
   }
 
   state(): TrainingState {
