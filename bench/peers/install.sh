@@ -45,7 +45,7 @@ if has $torch torch && ! has $torch zuko; then
   install $torch --no-deps -r requirements-nsf.txt || say "zuko: not installed"
 fi
 
-for peer in "torch_original $torch torch" "torch_newton $torch torch" "jax_newton $main jax" "nsf $torch zuko"; do
+for peer in "torch_original $torch torch" "torch_newton $torch torch" "torch_images $torch torch" "jax_newton $main jax" "nsf $torch zuko"; do
   read -r program environment module <<<"$peer"
   if has "$environment" "$module"; then
     printf '%s available %s\n' "$program" "$environment/bin/python"

@@ -36,10 +36,14 @@ def parse():
     options = parser.parse_args()
     if options.steps <= WARM_UP:
         parser.error(f"--steps must be more than the warm-up of {WARM_UP}")
-    threads = str(options.threads)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC"):
-        os.environ[name] = threads
+    limit_threads(options.threads)
     return options
+
+
+def limit_threads(threads):
+    """Before a framework is imported, which reads the limit only once."""
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC"):
+        os.environ[name] = str(threads)
 
 
 def can_compile(torch):

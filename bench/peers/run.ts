@@ -2,13 +2,11 @@
  * Ours against PyTorch and JAX, in one run and in turn: milliseconds a step of the 2-D protocol, the ratios, the
  * loss after the same steps, and the seconds to a test loss against a neural spline flow. `npm run bench:peers`.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
+import { checkPeer, installPeers, root, runPeer } from "./peer.js";
 
-const root = fileURLToPath(new URL("../../..", import.meta.url));
-const folder = join(root, "bench", "peers");
 const TARGETS = ["2.75", "2.70"];
 
 interface Result {
@@ -27,36 +25,17 @@ const { rounds, steps, originalSteps, targetSteps } = new Command("bench:peers")
   .parse()
   .opts<Record<string, string>>();
 
-/** The peers that can run here, with their interpreters. */
-function install(): Map<string, string> {
-  const output = execFileSync("bash", [join(folder, "install.sh")], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const available = new Map<string, string>();
-  for (const line of output.trim().split("\n")) {
-    const [name, state, interpreter] = line.split(" ");
-    if (state === "available") available.set(name, join(folder, interpreter));
-    else console.log(`skipped: ${name} (its framework could not be installed)`);
-  }
-  return available;
-}
-
-function runPeer(name: string, interpreter: string, args: string[]): Record<string, unknown> {
-  const { stdout, status } = spawnSync(interpreter, [join(folder, `${name}.py`), ...args, "--json"], {
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "ignore"],
-    maxBuffer: 1e8,
-  });
-  if (status !== 0 && !stdout) throw new Error(`${name} failed with status ${status}`);
-  return JSON.parse(stdout);
-}
-
 function timePeer(name: string, interpreter: string, threads: number): Result {
   const n = name === "torch_original" ? originalSteps : steps;
-  const result = runPeer(name, interpreter, ["--steps", n, "--threads", String(threads), "--test-every", n]);
-  const losses = result.losses as { testLoss: number }[];
-  return { ...(result as unknown as Result), testLoss: losses.at(-1)?.testLoss ?? null };
+  const result = runPeer<Result & { losses: { testLoss: number }[] }>(name, interpreter, [
+    "--steps",
+    n,
+    "--threads",
+    String(threads),
+    "--test-every",
+    n,
+  ]);
+  return { ...result, testLoss: result.losses.at(-1)?.testLoss ?? null };
 }
 
 function timeOurs(threads: number, args: string[]): Result {
@@ -76,11 +55,11 @@ function timeOurs(threads: number, args: string[]): Result {
 const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
 
-const available = install();
+const available = installPeers();
 for (const name of ["torch_original", "torch_newton", "jax_newton"]) {
   const interpreter = available.get(name);
   if (!interpreter) continue;
-  const { check } = runPeer(name, interpreter, ["--check", join(root, "test", "golden")]);
+  const check = checkPeer(name, interpreter);
   console.log(`${name}: golden vectors ${check}`);
   if (check !== "passed") available.delete(name);
 }
@@ -129,7 +108,7 @@ const spline = available.get("nsf");
 if (spline) {
   for (const threads of [1, 2]) {
     const args = ["--steps", targetSteps, "--threads", String(threads), "--target", ...TARGETS];
-    const result = runPeer("nsf", spline, args) as unknown as Result;
+    const result = runPeer<Result>("nsf", spline, args);
     console.log(
       row([
         `neural spline flow (PyTorch), ${threads} ${threads === 1 ? "thread" : "threads"}`,
