@@ -26,7 +26,7 @@ import { logit, type Start, standardise } from "./start.js";
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
 
 /** Images a pass: their activations then stay in the second-level cache. */
-const IMAGES_A_PASS = 16;
+export const IMAGES_A_PASS = 16;
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
 
