@@ -62,6 +62,7 @@ const FEWEST = 3;
 /** Milliseconds of one short measurement. */
 const SLICE = 0.4;
 const WARM_UP = 5;
+const MICROSECOND = 1e-3;
 
 export interface MatrixResult {
   kernel: "linear" | "linearTransposed" | "outer";
@@ -113,7 +114,7 @@ interface Case {
 
 /** Nanoseconds a unit of work, for each case: the best of many slices. */
 function measure(cases: readonly Case[]): number[] {
-  // Processor time: other programs may run in between.
+  // Processor time, in microseconds: other programs may run in between.
   const time = (call: () => void, calls: number) => {
     const start = process.cpuUsage();
     for (let n = 0; n < calls; n++) call();
@@ -122,11 +123,15 @@ function measure(cases: readonly Case[]): number[] {
   };
   const calls = cases.map(({ call }) => {
     // Long enough that the host has compiled the kernel with its optimising compiler.
-    const end = performance.now() + WARM_UP;
+    const start = performance.now();
+    let count = 0;
     let seen = Number.POSITIVE_INFINITY;
-    do seen = Math.min(seen, time(call, 1));
-    while (performance.now() < end);
-    return Math.max(1, Math.round(SLICE / seen));
+    for (let last = start, now = start; now - start < WARM_UP || count < 2; last = now, count++) {
+      call();
+      now = performance.now();
+      seen = Math.min(seen, now - last);
+    }
+    return Math.max(1, Math.round(SLICE / Math.max(seen, MICROSECOND)));
   });
   const best = cases.map(() => Number.POSITIVE_INFINITY);
   const spent = cases.map(() => 0);
