@@ -1,13 +1,17 @@
 /**
- * How near the WebAssembly kernels come to what this machine can do, one core, at the shapes of the two protocols.
+ * How near the WebAssembly kernels come to what this machine can do, one core, at the shapes of the two protocols
+ * and of the presets of images.
  *
  * A matrix kernel is measured in GFLOP/s (a multiply-add counts two) beside the peak, which the same run takes
  * from a bare multiply-add loop; a pointwise map in nanoseconds an element (one pre-activation and its tangents).
  * Every figure is the best of many short measurements, taken in turn, so that a busy machine disturbs them little.
  */
 import { activations } from "../src/activations/index.js";
-import { type Matrix, matrix } from "../src/engine/engine.js";
+import { type Grid, type Matrix, matrix, TAPS } from "../src/engine/engine.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
+import { imagePresets } from "../src/experiments/image-presets.js";
+import { IMAGES_A_PASS } from "../src/flows/flow.js";
+import { ROW_GAP } from "../src/networks/network.js";
 
 /** The matrices (rows x columns) of one network, and its jets: their tangents, and the samples of a pass. */
 interface Protocol {
@@ -43,10 +47,22 @@ const protocols: readonly Protocol[] = [
   },
 ];
 
+/** The presets whose convolutions are measured, with the images that they are made for. */
+const imageProtocols = [
+  { name: "digits", channels: 1, side: 8, images: IMAGES_A_PASS },
+  { name: "mnist-small", channels: 1, side: 28, images: IMAGES_A_PASS },
+  { name: "cifar10-small", channels: 3, side: 32, images: IMAGES_A_PASS },
+  { name: "cifar10", channels: 3, side: 32, images: 8 },
+] as const;
+
 const ROUNDS = 40;
+/** Milliseconds after which a case has been measured often enough, and the fewest rounds all the same. */
+const ENOUGH = 150;
+const FEWEST = 3;
 /** Milliseconds of one short measurement. */
 const SLICE = 0.4;
 const WARM_UP = 5;
+const MICROSECOND = 1e-3;
 
 export interface MatrixResult {
   kernel: "linear" | "linearTransposed" | "outer";
@@ -56,6 +72,19 @@ export interface MatrixResult {
   lanes: number;
   gflops: number;
   /** As a fraction of the peak. */
+  ofPeak: number;
+}
+
+export interface ConvolutionResult {
+  kernel: "convolution" | "convolutionTransposed" | "convolutionOuter";
+  preset: string;
+  rows: number;
+  columns: number;
+  /** Pixels of an image's side. */
+  side: number;
+  images: number;
+  gflops: number;
+  /** As a fraction of the peak; products with the zeros around an image are not counted. */
   ofPeak: number;
 }
 
@@ -73,6 +102,7 @@ export interface KernelBenchmark {
   /** GFLOP/s of a loop of independent multiply-adds on registers. */
   peak: number;
   matrices: MatrixResult[];
+  convolutions: ConvolutionResult[];
   pointwise: PointwiseResult[];
 }
 
@@ -84,22 +114,33 @@ interface Case {
 
 /** Nanoseconds a unit of work, for each case: the best of many slices. */
 function measure(cases: readonly Case[]): number[] {
+  // Processor time, in microseconds: other programs may run in between.
   const time = (call: () => void, calls: number) => {
-    const start = performance.now();
+    const start = process.cpuUsage();
     for (let n = 0; n < calls; n++) call();
-    return performance.now() - start;
+    const { user, system } = process.cpuUsage(start);
+    return (user + system) / 1000;
   };
   const calls = cases.map(({ call }) => {
     // Long enough that the host has compiled the kernel with its optimising compiler.
-    const end = performance.now() + WARM_UP;
+    const start = performance.now();
+    let count = 0;
     let seen = Number.POSITIVE_INFINITY;
-    while (performance.now() < end) seen = Math.min(seen, time(call, 16) / 16);
-    return Math.max(1, Math.round(SLICE / seen));
+    for (let last = start, now = start; now - start < WARM_UP || count < 2; last = now, count++) {
+      call();
+      now = performance.now();
+      seen = Math.min(seen, now - last);
+    }
+    return Math.max(1, Math.round(SLICE / Math.max(seen, MICROSECOND)));
   });
   const best = cases.map(() => Number.POSITIVE_INFINITY);
+  const spent = cases.map(() => 0);
   for (let round = 0; round < ROUNDS; round++) {
     cases.forEach(({ call, work }, i) => {
-      best[i] = Math.min(best[i], (time(call, calls[i]) * 1e6) / (calls[i] * work));
+      if (spent[i] > ENOUGH && round >= FEWEST) return;
+      const taken = time(call, calls[i]);
+      spent[i] += taken;
+      best[i] = Math.min(best[i], (taken * 1e6) / (calls[i] * work));
     });
   }
   return best;
@@ -156,6 +197,61 @@ function matrixCases(
   });
 }
 
+/** The 3 x 3 convolutions of every scale of a preset, with as many images as a pass has. */
+function convolutionCases(engine: WasmEngine): Labelled<Omit<ConvolutionResult, "gflops" | "ofPeak">>[] {
+  return imageProtocols.flatMap(({ name, channels, side, images }) => {
+    const { blocks = [], squeezeFirst, growth = 0, depth = 0 } = imagePresets[name].flow;
+    return blocks.flatMap((_, scale) => {
+      const squeezes = scale + (squeezeFirst ? 1 : 0);
+      const size = side / 2 ** squeezes;
+      return Array.from({ length: depth }, (_, layer) =>
+        convolutionsOf(
+          engine,
+          { preset: name, images, side: size },
+          growth / 2,
+          channels * 4 ** squeezes + layer * growth,
+        ),
+      ).flat();
+    });
+  });
+}
+
+function convolutionsOf(
+  engine: WasmEngine,
+  own: { preset: string; images: number; side: number },
+  rows: number,
+  columns: number,
+): Labelled<Omit<ConvolutionResult, "gflops" | "ofPeak">>[] {
+  const { side, images } = own;
+  const grid: Grid = { height: side, width: side };
+  const batch = side * side * images;
+  const jet = (rows: number) => ({ ...filled(engine, rows, batch + ROW_GAP), lanes: batch });
+  const weight = filled(engine, rows, TAPS * columns);
+  const gradient = filled(engine, rows, TAPS * columns);
+  const bias = filled(engine, rows, 1);
+  const [input, bar, out] = [jet(columns), jet(columns), jet(rows)];
+  // Of three neighbours in a row or column, the first and the last pixel lack one.
+  const work = 2 * rows * columns * (3 * side - 2) ** 2 * images;
+  const label = { ...own, rows, columns };
+  return [
+    {
+      label: { ...label, kernel: "convolution" },
+      work,
+      call: () => engine.convolution(out, weight, input, bias, grid, batch),
+    },
+    {
+      label: { ...label, kernel: "convolutionTransposed" },
+      work,
+      call: () => engine.convolutionTransposed(bar, weight, out, true, grid, batch),
+    },
+    {
+      label: { ...label, kernel: "convolutionOuter" },
+      work,
+      call: () => engine.convolutionOuter(gradient, out, input, grid, batch),
+    },
+  ];
+}
+
 const CHANNELS = 8;
 const POINTWISE_BATCH = 128;
 
@@ -190,30 +286,38 @@ const PEAK_ITERATIONS = 1000;
 /** 12 vectors of 4 numbers, a multiplication and an addition each. */
 const PEAK_WORK = 12 * 4 * 2;
 
-/** Measures all kernels on this thread; takes about ten seconds. */
+/** Measures all kernels on this thread; takes about half a minute. */
 export async function benchKernels(options: { relaxed?: boolean } = {}): Promise<KernelBenchmark> {
   const engine = await WasmEngine.create(options);
   const matrices = protocols.flatMap((protocol) => matrixCases(engine, protocol));
+  const convolutions = convolutionCases(engine);
   const pointwise = pointwiseCases(engine);
   const bare = {
     work: PEAK_ITERATIONS * PEAK_WORK,
     call: () => engine.multiplyAddPeak(PEAK_ITERATIONS),
   };
-  const [ofBare, ...times] = measure([bare, ...matrices, ...pointwise]);
+  const [ofBare, ...times] = measure([bare, ...matrices, ...convolutions, ...pointwise]);
   const peak = 1 / ofBare;
+  const rate = (time: number) => ({ gflops: 1 / time, ofPeak: 1 / time / peak });
   return {
     relaxed: engine.relaxed,
     peak,
-    matrices: matrices.map(({ label }, i) => {
-      const gflops = 1 / times[i];
-      return { ...label, gflops, ofPeak: gflops / peak };
+    matrices: matrices.map(({ label }, i) => ({ ...label, ...rate(times[i]) })),
+    convolutions: convolutions.map(({ label }, i) => ({ ...label, ...rate(times[matrices.length + i]) })),
+    pointwise: pointwise.map(({ label }, i) => {
+      return { ...label, nanoseconds: times[matrices.length + convolutions.length + i] };
     }),
-    pointwise: pointwise.map(({ label }, i) => ({ ...label, nanoseconds: times[matrices.length + i] })),
   };
 }
 
 /** The table of `bench kernels`, line by line. */
-export function kernelReport({ relaxed, peak, matrices, pointwise }: KernelBenchmark): string[] {
+export function kernelReport({
+  relaxed,
+  peak,
+  matrices,
+  convolutions,
+  pointwise,
+}: KernelBenchmark): string[] {
   const lines = [
     `peak of ${relaxed ? "fused" : "separate"} multiply-adds on one core: ${peak.toFixed(1)} GFLOP/s`,
   ];
@@ -233,6 +337,20 @@ export function kernelReport({ relaxed, peak, matrices, pointwise }: KernelBench
         lines.push([kernel.padEnd(17), shape.padEnd(8), ...figures].join(""));
       }
     }
+  }
+  lines.push("", "3 x 3 convolutions: GFLOP/s (percent of peak)");
+  lines.push(
+    `${"preset".padEnd(15)}${"images".padEnd(12)}${"channels".padEnd(11)}${["forward", "transposed", "weights"].map((name) => name.padStart(13)).join("")}`,
+  );
+  // The three kernels of a layer stand next to each other.
+  for (let i = 0; i < convolutions.length; i += 3) {
+    const { preset, images, side, rows, columns } = convolutions[i];
+    const figures = convolutions
+      .slice(i, i + 3)
+      .map((c) => `${c.gflops.toFixed(1)} (${(100 * c.ofPeak).toFixed(0).padStart(3)}%)`.padStart(13));
+    lines.push(
+      `${preset.padEnd(15)}${`${images} ${side}x${side}`.padEnd(12)}${`${rows}x${columns}`.padEnd(11)}${figures.join("")}`,
+    );
   }
   const counts = [...new Set(pointwise.map((p) => p.tangents))];
   const heading = (direction: string) => counts.map((k) => `${direction}, ${k}`.padStart(13));

@@ -2,14 +2,39 @@
 import { toySource } from "../src/data/source.js";
 import { alone } from "../src/engine/communicator.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
+import { imagePresets } from "../src/experiments/image-presets.js";
 import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { createTrainer } from "../src/training/job.js";
 import { Trainer } from "../src/training/trainer.js";
+import { withImageJob } from "./images.js";
 import { median } from "./training.js";
 
 /** The parts of a step; `host` is all that is not in the others: drawing samples, checks, sums over ranks, Adam. */
-const PHASES = ["forward", "backward", "power iteration", "weights", "gradients", "host"] as const;
+const PHASES = [
+  "forward",
+  "backward",
+  // Of images, what blocks do in these two.
+  "solve",
+  "series",
+  "jet backward",
+  "transposed solve",
+  "weights backward",
+  "power iteration",
+  "weights",
+  "gradients",
+  "images",
+  "host",
+] as const;
+/** The phases that methods of a block's regime are. */
+const REGIME = {
+  solve: "solve",
+  addLogDet: "series",
+  logDetBackward: "jet backward",
+  solveTransposed: "transposed solve",
+  finish: "weights backward",
+} as const;
 type Phase = (typeof PHASES)[number];
 const BETWEEN = "between kernels";
 
@@ -24,6 +49,8 @@ export interface ProfileRow {
 
 export interface Profile {
   preset: string;
+  /** What it was trained on. */
+  data: string;
   /** Steps of training before the measurement, and steps that were measured. */
   warmUp: number;
   steps: number;
@@ -91,16 +118,44 @@ function watch(object: object, name: string, around: (run: () => unknown) => unk
   if (method) methods[name] = (...args) => around(() => method.apply(object, args));
 }
 
-/** Trains the preset on 2spirals, and takes the time of every kernel in the last `steps` steps. */
-export async function benchProfile(
-  name: string,
-  { warmUp = 1500, steps = 200, seed = 0 } = {},
-): Promise<Profile> {
-  const { flow: options, training } = preset(name);
+/** Steps of training before the measurement, and of the measurement, where nothing else is said. */
+const defaults = { toy: { warmUp: 1500, steps: 200 }, images: { warmUp: 3, steps: 3 } };
+
+export interface ProfileOptions {
+  warmUp?: number | undefined;
+  steps?: number | undefined;
+  seed?: number | undefined;
+  /** The folder of an image preset's data (default: random images). */
+  dataDir?: string | undefined;
+}
+
+/** Trains the preset on 2spirals or on images, and takes the time of every kernel in the last `steps` steps. */
+export async function benchProfile(name: string, options: ProfileOptions = {}): Promise<Profile> {
+  const images = Object.hasOwn(imagePresets, name);
+  const { warmUp, steps } = defaults[images ? "images" : "toy"];
+  const counts = { warmUp: options.warmUp ?? warmUp, steps: options.steps ?? steps };
+  const total = counts.warmUp + 2 * counts.steps;
+  if (images) {
+    return await withImageJob(name, total, options, async (job, { name: data }) =>
+      profile(await createTrainer(job, alone), { preset: name, data, ...counts }),
+    );
+  }
+  const { seed = 0 } = options;
+  const { flow: declared, training } = preset(name);
   const engine = await WasmEngine.create();
-  const flow = await Flow.create(monotoneFlow({ ...options, dim: 2 }), { engine, seed });
-  const total = warmUp + 2 * steps;
+  const flow = await Flow.create(monotoneFlow({ ...declared, dim: 2 }), { engine, seed });
   const trainer = new Trainer(flow, toySource("2spirals"), { ...training, seed, steps: total }, alone);
+  return await profile(trainer, { preset: name, data: "2spirals", ...counts });
+}
+
+async function profile(
+  trainer: Trainer,
+  own: { preset: string; data: string; warmUp: number; steps: number },
+): Promise<Profile> {
+  const { warmUp, steps } = own;
+  const { flow } = trainer;
+  const { engine } = flow;
+  const total = warmUp + 2 * steps;
   while (trainer.step < warmUp) await trainer.advance();
   const times: number[] = [];
   let evaluations = 0;
@@ -115,6 +170,14 @@ export async function benchProfile(
     (kernel) => !["constructor", "tensor", "newtonStatus"].includes(kernel),
   );
   for (const kernel of kernels) watch(engine, kernel, (run) => stopwatch.kernel(kernel, run));
+  for (const { block } of flow.blocks) {
+    if (!flow.declaration.estimator) continue;
+    const { regime } = block as unknown as { regime: object };
+    for (const [method, phase] of Object.entries(REGIME)) {
+      watch(regime, method, (run) => stopwatch.phase(phase, run));
+    }
+  }
+  watch(flow, "write", (run) => stopwatch.phase("images", run));
   watch(flow, "forwardPass", (run) => stopwatch.phase("forward", run));
   watch(flow, "backwardPass", (run) => stopwatch.phase("backward", run));
   watch(flow, "prepare", (run) => stopwatch.phase("weights", run));
@@ -123,9 +186,7 @@ export async function benchProfile(
   const began = performance.now();
   while (trainer.step < total) await trainer.advance();
   return {
-    preset: name,
-    warmUp,
-    steps,
+    ...own,
     msPerStep: median(times),
     msPerTimedStep: (performance.now() - began) / steps,
     evaluations,
@@ -136,6 +197,7 @@ export async function benchProfile(
 /** The profile as lines of text: a total for every phase, and its kernels that take a hundredth of a step or more. */
 export function profileReport({
   preset,
+  data,
   warmUp,
   msPerStep,
   msPerTimedStep,
@@ -145,10 +207,11 @@ export function profileReport({
   const line = (name: string, ms: number, calls = "") =>
     `${name.padEnd(26)}${ms.toFixed(3).padStart(9)} ms ${((100 * ms) / msPerTimedStep).toFixed(1).padStart(5)}% ${calls}`;
   return [
-    `${preset} on 2spirals after ${warmUp} steps, one thread: ${msPerStep.toFixed(2)} ms a step (median), ` +
+    `${preset} on ${data} after ${warmUp} steps, one thread: ${msPerStep.toFixed(2)} ms a step (median), ` +
       `${evaluations.toFixed(2)} network evaluations a solve; ${msPerTimedStep.toFixed(2)} ms with the timers`,
     ...PHASES.flatMap((phase) => {
       const own = rows.filter((row) => row.phase === phase);
+      if (own.length === 0) return [];
       const sum = own.reduce((total, { ms }) => total + ms, 0);
       const large = own.filter(
         ({ ms, kernel }) => ms >= 0.01 * msPerTimedStep && (own.length > 1 || kernel !== BETWEEN),

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { benchImages, compareImages, comparisonReport } from "../../bench/images.js";
 import { benchKernels, kernelReport } from "../../bench/kernels.js";
 import { benchProfile, profileReport } from "../../bench/profile.js";
 import {
@@ -21,7 +22,8 @@ Examples:
   $ monotone-flows bench training --threads 1 --json
   $ monotone-flows bench kernels
   $ monotone-flows bench solvers
-  $ monotone-flows bench profile`;
+  $ monotone-flows bench profile
+  $ monotone-flows bench images`;
 
 export function benchCommand(program: Command): void {
   const bench = program.command("bench").description("measure this machine").addHelpText("after", examples);
@@ -52,7 +54,7 @@ export function benchCommand(program: Command): void {
         check(
           other === undefined,
           "usage",
-          `there is no benchmark '${other}'; known are training, kernels, solvers and profile`,
+          `there is no benchmark '${other}'; known are training, images, kernels, solvers and profile`,
         );
         const result = await benchTraining(
           options.preset ?? defaultPreset,
@@ -87,17 +89,97 @@ export function benchCommand(program: Command): void {
   bench
     .command("profile")
     .description("where the time of a training step goes: every kernel by phase, on one thread")
-    .option("--preset <name>", `the preset (default: ${defaultPreset})`)
-    .option("--steps <n>", "steps to measure (default: 200)")
-    .option("--warm-up <n>", "steps of training before that (default: 1500)")
+    .option("--preset <name>", `the preset, also one of images (default: ${defaultPreset})`)
+    .option("--steps <n>", "steps to measure (default: 200, of images 3)")
+    .option("--warm-up <n>", "steps of training before that (default: 1500, of images 3)")
+    .option("--data-dir <dir>", "the folder of an image preset's data (default: random images)")
     .option("--json", "print one JSON object on stdout")
-    .addHelpText("after", "\nExamples:\n  $ monotone-flows bench profile")
-    .action(async (options: { preset?: string; steps?: string; warmUp?: string; json?: boolean }) => {
-      const result = await benchProfile(options.preset ?? defaultPreset, {
-        steps: integer("--steps", options.steps ?? "200", 1),
-        warmUp: integer("--warm-up", options.warmUp ?? "1500", 0),
-      });
-      report(options.json, result, profileReport(result));
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ monotone-flows bench profile\n  $ monotone-flows bench profile --preset mnist-small",
+    )
+    .action(
+      async (options: {
+        preset?: string;
+        steps?: string;
+        warmUp?: string;
+        dataDir?: string;
+        json?: boolean;
+      }) => {
+        const result = await benchProfile(options.preset ?? defaultPreset, {
+          steps: options.steps === undefined ? undefined : integer("--steps", options.steps, 1),
+          warmUp: options.warmUp === undefined ? undefined : integer("--warm-up", options.warmUp, 0),
+          dataDir: options.dataDir,
+        });
+        report(options.json, result, profileReport(result));
+      },
+    );
+  imagesCommand(bench);
+}
+
+const imagesExamples = `
+Examples:
+  $ monotone-flows bench images
+  $ monotone-flows bench images --preset cifar10-small --peers
+  $ monotone-flows bench images --preset cifar10 --batch 8 --steps 1 --threads 1
+  $ monotone-flows bench images --preset mnist-small --data-dir ~/mnist`;
+
+interface ImagesOptions {
+  preset?: string;
+  threads?: string;
+  steps?: string;
+  batch?: string;
+  seed?: string;
+  dataDir?: string;
+  peers?: boolean;
+  rounds?: string;
+  json?: boolean;
+}
+
+function imagesCommand(bench: Command): void {
+  bench
+    .command("images")
+    .description(
+      "a training step of image presets: milliseconds, images a second, evaluations a solve, memory",
+    )
+    .option("--preset <name>", "the preset (default: mnist-small)")
+    .option("--threads <n>", "ranks that share the work (default: one a core; with --peers 1 as well)")
+    .option("--steps <n>", "steps to measure (default: 10)")
+    .option("--batch <n>", "images a step (default: that of the preset)")
+    .option("--seed <n>", "seed of the weights and the images (default: 0)")
+    .option("--data-dir <dir>", "the folder of the preset's data (default: random images)")
+    .option("--peers", "beside PyTorch, which is installed for that (mnist-small, cifar10-small)")
+    .option("--rounds <n>", "with --peers, how often each program is measured, in turn (default: 3)")
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText("after", imagesExamples)
+    .action(async (options: ImagesOptions) => {
+      const name = options.preset ?? "mnist-small";
+      const threads = threadCount(options.threads);
+      const own = {
+        steps: integer("--steps", options.steps ?? "10", 1),
+        batch: options.batch === undefined ? undefined : integer("--batch", options.batch, 1),
+        seed: integer("--seed", options.seed ?? "0", 0),
+        dataDir: options.dataDir,
+      };
+      if (options.peers) {
+        check(
+          name === "mnist-small" || name === "cifar10-small",
+          "usage",
+          `--peers is for mnist-small and cifar10-small, not for ${name}`,
+        );
+        const rounds = integer("--rounds", options.rounds ?? "3", 1);
+        const counts = [...new Set([1, threads])];
+        const results = await compareImages(name, counts, rounds, own, (line) => console.error(line));
+        report(options.json, { preset: name, results }, comparisonReport(results));
+        return;
+      }
+      const result = await benchImages(name, threads, own);
+      report(options.json, { preset: name, results: [result] }, [
+        `${result.preset} on ${result.data}, ${result.batch} images a step, ${result.threads} ${result.threads === 1 ? "thread" : "threads"}: ` +
+          `${result.msPerStep.toFixed(1)} ms a step (median of ${result.steps}; ${result.fastest.toFixed(1)} to ${result.slowest.toFixed(1)})`,
+        `${result.imagesPerSecond.toFixed(1)} images a second, ${result.evaluations.toFixed(2)} network evaluations a solve, ` +
+          `${result.peakMemoryMB.toFixed(0)} MB at most`,
+      ]);
     });
 }
 

@@ -27,7 +27,7 @@ import { logit, type Start, standardise } from "./start.js";
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
 
 /** Images a pass: their activations then stay in the second-level cache. */
-const IMAGES_A_PASS = 16;
+export const IMAGES_A_PASS = 16;
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
 
@@ -335,14 +335,14 @@ export class Flow implements FlowMaps {
     return { out: this.point(this.bijections.length, count), logDet };
   }
 
-  /** The values alone, without log-determinants, after the first `length` bijections. */
-  async forwardValues(count: number, length = this.bijections.length): Promise<Matrix> {
-    await this.#forward(count, length, null);
+  /** The values alone, without log-determinants, after the first `length` bijections, of which `done` are done. */
+  async forwardValues(count: number, length = this.bijections.length, done = 0): Promise<Matrix> {
+    await this.#forward(count, length, null, done);
     return this.point(length, count);
   }
 
-  async #forward(count: number, length: number, logDet: Matrix | null): Promise<void> {
-    for (let i = 0; i < length; i++) {
+  async #forward(count: number, length: number, logDet: Matrix | null, done = 0): Promise<void> {
+    for (let i = done; i < length; i++) {
       await this.#through(
         i,
         [this.point(i + 1, count), this.shapes[i + 1]],

@@ -141,7 +141,7 @@ export const SETTLING_ROUNDS = 200;
  * Numbers between the rows of images. Rows of 2^n bytes all fall on the same few places of a cache; a few numbers
  * more spread them, which makes convolutions up to twice as fast.
  */
-const ROW_GAP = 16;
+export const ROW_GAP = 16;
 
 /** How much smaller the closing layer's weights start than the others'. */
 const CLOSING_SCALE = 0.3;

@@ -177,26 +177,40 @@ export class Trainer {
   /** Actnorms in order, each from the whole batch's statistics at its place in the chain. */
   async #startActnorms(): Promise<void> {
     const { flow } = this;
+    // How far the batch has come through the chain, and its points there: no block is computed twice.
+    let reached = 0;
+    const chunks = [...this.#chunks()].map(([values, count, key]) => ({
+      values,
+      count,
+      key,
+      rows: new Float64Array(0),
+    }));
     for (const [i, bijection] of flow.bijections.entries()) {
       if (!(bijection instanceof Actnorm) || bijection.started.values[0] === 1) continue;
       const { channels, height, width } = flow.shapes[i];
       const sums = new Float64Array(2 * channels);
       const share = 1 / (this.options.batch * height * width);
-      for (const [values, count, key] of this.#chunks()) {
-        await this.#objective.write(values, count, key);
-        const point = await flow.forwardValues(count, i);
-        const rows = new Float64Array(flow.dim * point.lanes);
-        await flow.engine.read(point.tensor, rows, point.offset);
+      for (const chunk of chunks) {
+        const { values, count, key, rows } = chunk;
+        if (reached === 0) await this.#objective.write(values, count, key);
+        else {
+          const { tensor, offset } = flow.point(reached, count);
+          flow.engine.write(tensor, rows, offset);
+        }
+        const point = await flow.forwardValues(count, i, reached);
+        if (reached === 0) chunk.rows = new Float64Array(flow.dim * point.lanes);
+        await flow.engine.read(point.tensor, chunk.rows, point.offset);
         // [channel][place][sample], and lanes beyond the samples.
         const lanes = height * width * point.lanes;
         for (let j = 0; j < channels; j++) {
           for (let n = 0; n < lanes; n++) {
             if (n % point.lanes >= count) continue;
-            sums[j] += rows[j * lanes + n] * share;
-            sums[channels + j] += rows[j * lanes + n] ** 2 * share;
+            sums[j] += chunk.rows[j * lanes + n] * share;
+            sums[channels + j] += chunk.rows[j * lanes + n] ** 2 * share;
           }
         }
       }
+      reached = i;
       await this.#communicator.allReduce(sums);
       const mean = sums.subarray(0, channels);
       const variance = mean.map((m, j) => Math.max(0, sums[channels + j] - m * m));
