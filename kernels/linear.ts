@@ -33,7 +33,7 @@ function linearLanes(out: usize, outStride: usize, weight: usize, weightStride: 
   if (columns <= 2) {
     let r = rows;
     while (r > 0) {
-      const group = r >= 4 ? 4 : r >= 2 ? 2 : 1;
+      const group = min(r, 2);
       shallowRows(group, columns, out, outStride, weight, weightStride, input, inputStride, bias, total);
       out += group * outStride;
       weight += group * weightStride;
