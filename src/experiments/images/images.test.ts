@@ -9,6 +9,7 @@ import { claimsOf } from "../../reports/report.js";
 import { dataSource } from "../../training/job.js";
 import { Run } from "../../training/run.js";
 import { trainRun } from "../../training/train-run.js";
+import { imagePresets } from "../image-presets.js";
 import { keepTestLosses, testLossesOf } from "../test-losses.js";
 import { measure } from "./measure.js";
 import {
@@ -45,7 +46,9 @@ function smallMnist(): string {
 describe("the plan", () => {
   it("has the digits at full length, and says where people get the rest", () => {
     const { tasks, missing } = planOf({ quick: false });
-    expect(tasks).toEqual([{ data: "digits", title: "Digits", preset: "digits", steps: 600 }]);
+    expect(tasks).toEqual([
+      { data: "digits", title: "Digits", preset: "digits", steps: imagePresets.digits.steps },
+    ]);
     expect(missing.map(({ title }) => title)).toEqual(["MNIST", "CIFAR-10"]);
     expect(missing[0].needs).toMatch(/^train-images-idx3-ubyte and t10k-images.* is at yann\.lecun\.com/);
     expect(missing[1].needs).toMatch(/^data_batch_1\.bin to data_batch_5\.bin and .* is at www\.cs\.toronto/);
@@ -57,7 +60,7 @@ describe("the plan", () => {
     expect(tasks[1]).toEqual({ data: "mnist", title: "MNIST", preset: "mnist-small", steps: 10_000 });
     expect(missing.map(({ title }) => title)).toEqual(["CIFAR-10"]);
     const shorter = planOf({ quick: false, dataDir, imageSteps: 70 });
-    expect(shorter.tasks.map(({ steps }) => steps)).toEqual([600, 70]);
+    expect(shorter.tasks.map(({ steps }) => steps)).toEqual([imagePresets.digits.steps, 70]);
   });
 
   it("refuses a folder without any of it", () => {
