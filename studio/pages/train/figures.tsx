@@ -64,6 +64,7 @@ export function DataFigure({ data }: { data: Data }) {
           }
           const picture = truth(density.name).value;
           if (picture) raster.paint(context, picture.values, picture.most, scales);
+          else drawNothing(context, scales, "Being drawn…");
         }}
       />
     </Figure>
