@@ -13,7 +13,7 @@ const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as 
 };
 export const program = join(root, bin["monotone-flows"]);
 
-const TIMEOUT = 60_000;
+const TIMEOUT = 150_000;
 
 export interface Result {
   code: number | null;

@@ -96,7 +96,7 @@ it.each([1, 2])(
     const names = (name: string) => snapshot(join(folder, name)).map((line) => line.split(" ")[0]);
     expect(names(broken)).toEqual(names(whole));
   },
-  60_000,
+  180_000,
 );
 
 const short = ["--data", "table.csv", "--batch", "40", "--threads", "1"];
@@ -119,7 +119,7 @@ it.concurrent("goes on beyond the end of a finished run, and only with what may 
   expect(longer.steps).toBe(30);
   expect(at("longer", "model.safetensors").equals(at("long", "model.safetensors"))).toBe(true);
   expect(metrics("longer").map(({ step }) => step)).toEqual([10, 20, 30]);
-}, 60_000);
+}, 180_000);
 
 it.concurrent("stops when the loss is no longer finite, and names step, block and last good checkpoint", async () => {
   await json(folder, "train", ...short, "--steps", "5", "--out", "wild");
@@ -153,12 +153,12 @@ it.concurrent("stops when the loss is no longer finite, and names step, block an
     /\nmonotone-flows: .* at step \d+, in block \d+ \(monotone\); there is no checkpoint yet\n$/,
   );
   expect(early.code).toBe(1);
-}, 60_000);
+}, 180_000);
 
 it("keeps model and checkpoint when the disk is full", {
   concurrent: true,
   skip: process.platform === "win32",
-  timeout: 60_000,
+  timeout: 180_000,
 }, async () => {
   await json(folder, "train", ...short, "--steps", "3", "--out", "kept");
   const keep = () =>
