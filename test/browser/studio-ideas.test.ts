@@ -114,6 +114,11 @@ describe.skipIf(missing)(
       ] as const) {
         await page.emulateMedia({ colorScheme });
         await page.setViewportSize({ width, height: 900 });
+        // Colours change over a frame or two.
+        await page.evaluate(
+          "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
+        );
+        await page.waitForFunction("document.getAnimations().length === 0");
         const { violations } = (await page.evaluate(
           "axe.run(document.querySelector('main'), { resultTypes: ['violations'] })",
         )) as { violations: { id: string; nodes: { html: string }[] }[] };

@@ -25,6 +25,7 @@ const X = Array.from({ length: POINTS }, (_, i) => -END + (2 * END * i) / (POINT
 const settings = addressSettings("ideas/activations", {
   CPila: flag(true),
   CLipSwish: flag(true),
+  LipSwish: flag(false),
   CReLU: flag(true),
   ReLU: flag(false),
   ELU: flag(false),
@@ -34,9 +35,17 @@ const settings = addressSettings("ideas/activations", {
   network: choice("multilayer", ["multilayer", "dense"]),
   weights: choice("orthonormal", ["orthonormal", "normal"]),
 });
-type Name = "CPila" | "CLipSwish" | "CReLU" | "ReLU" | "ELU" | "tanh";
+type Name = "CPila" | "CLipSwish" | "LipSwish" | "CReLU" | "ReLU" | "ELU" | "tanh";
 /** Orange for CPila and blue for CLipSwish, as in the report. */
-const SERIES: Record<Name, number> = { CPila: 2, CLipSwish: 1, CReLU: 3, ReLU: 4, ELU: 5, tanh: 6 };
+const SERIES: Record<Name, number> = {
+  CPila: 2,
+  CLipSwish: 1,
+  CReLU: 3,
+  ReLU: 4,
+  ELU: 5,
+  tanh: 6,
+  LipSwish: 7,
+};
 
 /** Norms by network, weights, activation and depth. */
 const norms = signal<ReadonlyMap<string, { rounds: number; values: number[] }>>(new Map());
