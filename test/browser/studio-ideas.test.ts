@@ -118,7 +118,9 @@ describe.skipIf(missing)(
         await page.evaluate(
           "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
         );
-        await page.waitForFunction("document.getAnimations().length === 0");
+        await expect
+          .poll(() => page.evaluate("document.getAnimations().length"), { timeout: PATIENCE })
+          .toBe(0);
         const { violations } = (await page.evaluate(
           "axe.run(document.querySelector('main'), { resultTypes: ['violations'] })",
         )) as { violations: { id: string; nodes: { html: string }[] }[] };
