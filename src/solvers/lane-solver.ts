@@ -49,7 +49,6 @@ export abstract class LaneSolver {
   /** The weights of the next point: [slot][sample]. */
   protected readonly weights: Float64Array;
   readonly #maxEvaluations: number;
-  readonly #capacity: number;
   readonly #slots: readonly Slot[];
   readonly #residual: Tensor;
   /** Numbers a sample: what is read, and the weights and the share of the point that are written. */
@@ -75,7 +74,6 @@ export abstract class LaneSolver {
     this.engine = engine;
     this.#maxEvaluations = options.maxEvaluations ?? MAX_EVALUATIONS;
     const samples = paddedLanes(engine, capacity);
-    this.#capacity = samples;
     // The best point must outlive the failures after it.
     this.size = Math.max(memory + 1, PATIENCE + 2);
     const vector = () => engine.tensor(dim * samples);
@@ -236,10 +234,5 @@ export abstract class LaneSolver {
       }
     }
     engine.combine(point, 1, next);
-  }
-
-  /** Samples that the memory is for. */
-  get capacity(): number {
-    return this.#capacity;
   }
 }
