@@ -2,6 +2,7 @@
 // pixel is ever copied. A run of pixels of one image row whose neighbours all exist is one stretch of lanes, and a
 // neighbour is the same stretch at another address. Strides are in bytes; samples are a multiple of 4.
 import { BYTES } from "./simd";
+import { winograd, winogradOuter, winogradPays } from "./winograd";
 import { linearPair, linearSingle, linearSix, outerRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
 
 /** What rows without a bias begin with. */
@@ -98,7 +99,11 @@ function image(transposed: bool, out: usize, outStride: usize, weight: usize, we
  * out[r][y][x][l] = sum over taps and c of weight[r][tap][c] input[c][y + dy - 1][x + dx - 1][l], tap = 3 dy + dx,
  * plus bias[r] in the first of the `segments`.
  */
-export function convolution(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, height: i32, width: i32, samples: i32, segments: i32): void {
+export function convolution(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
+  if (winogradPays(height, width)) {
+    winograd(false, out, outStride, weight, weightStride, input, inputStride, rows, columns, bias, zeros, false, height, width, samples, segments, scratch);
+    return;
+  }
   const segment = <usize>(height * width * samples) * 4;
   for (let s = 0; s < segments; s++) {
     image(false, out, outStride, weight, weightStride, input, inputStride, rows, columns, s == 0 ? bias : zeros, s == 0 ? 4 : 0, false, height, width, samples);
@@ -108,7 +113,11 @@ export function convolution(out: usize, outStride: usize, weight: usize, weightS
 }
 
 /** The transpose: out[c] (+)= sum over taps and r of weight[r][tap][c] input[r], shifted the other way; `rows` of out. */
-export function convolutionTransposed(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, accumulate: bool, height: i32, width: i32, samples: i32, segments: i32): void {
+export function convolutionTransposed(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, accumulate: bool, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
+  if (winogradPays(height, width)) {
+    winograd(true, out, outStride, weight, weightStride, input, inputStride, columns, rows, 0, zeros, accumulate, height, width, samples, segments, scratch);
+    return;
+  }
   const segment = <usize>(height * width * samples) * 4;
   for (let s = 0; s < segments; s++) {
     image(true, out, outStride, weight, weightStride, input, inputStride, rows, columns, zeros, 0, accumulate, height, width, samples);
@@ -121,7 +130,11 @@ export function convolutionTransposed(out: usize, outStride: usize, weight: usiz
 const CHUNK: i32 = 768;
 
 /** out[i][tap][j] += sum over lanes of a[i] b[j], b shifted by the tap; a has `m` rows, b has `n`. */
-export function convolutionOuter(out: usize, outStride: usize, a: usize, aStride: usize, m: i32, b: usize, bStride: usize, n: i32, height: i32, width: i32, samples: i32, segments: i32): void {
+export function convolutionOuter(out: usize, outStride: usize, a: usize, aStride: usize, m: i32, b: usize, bStride: usize, n: i32, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
+  if (winogradPays(height, width)) {
+    winogradOuter(out, outStride, a, aStride, m, b, bStride, n, height, width, samples, segments, scratch);
+    return;
+  }
   const pixelBytes = <isize>samples * 4;
   const rowBytes = pixelBytes * width;
   for (let s = 0; s < segments; s++) {

@@ -1,6 +1,7 @@
 // Everything that the engine calls.
-export * from "./linear";
+export { linear, linearTransposed, outer } from "./linear";
 export { convolution, convolutionOuter, convolutionTransposed } from "./convolution";
+export { winogradScratch } from "./winograd";
 export * from "./samples";
 export * from "./rows";
 export { addLogDet, basisTangents, gatherLanes, logDetCotangent, newtonStep, scatterLanes, solveTransposedLanes } from "./lanewise";

@@ -52,27 +52,29 @@ function linearTiles(out: usize, outStride: usize, weight: usize, weightStride: 
   for (let v = 0; v < total; v += width) {
     const vectors = min(width, total - v);
     const source = input + v * BYTES;
-    let target = out + v * BYTES;
-    let w = weight;
-    let b = bias;
-    let r = rows;
-    for (; r >= 6; r -= 6) {
-      linearSix(target, outStride, w, weightStride, source, inputStride, columns, b, accumulate, vectors);
-      target += 6 * outStride;
-      w += 6 * weightStride;
-      b += 6 * biasStride;
+    linearRows(out + v * BYTES, outStride, weight, weightStride, source, inputStride, rows, columns, bias, biasStride, accumulate, vectors);
+  }
+}
+
+/** All rows of one stretch of `vectors` vectors. */
+export function linearRows(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, biasStride: usize, accumulate: bool, vectors: i32): void {
+  let r = rows;
+  for (; r >= 6; r -= 6) {
+    linearSix(out, outStride, weight, weightStride, input, inputStride, columns, bias, accumulate, vectors);
+    out += 6 * outStride;
+    weight += 6 * weightStride;
+    bias += 6 * biasStride;
+  }
+  for (; r >= 2; r -= 2) {
+    for (let x = 0; x < vectors; x += 6) {
+      linearPair(out + x * BYTES, outStride, weight, weightStride, input + x * BYTES, inputStride, columns, bias, accumulate, min(6, vectors - x));
     }
-    for (; r >= 2; r -= 2) {
-      for (let x = 0; x < vectors; x += 6) {
-        linearPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, accumulate, min(6, vectors - x));
-      }
-      target += 2 * outStride;
-      w += 2 * weightStride;
-      b += 2 * biasStride;
-    }
-    if (r == 1) for (let x = 0; x < vectors; x += 6) {
-      linearSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, b, accumulate, min(6, vectors - x));
-    }
+    out += 2 * outStride;
+    weight += 2 * weightStride;
+    bias += 2 * biasStride;
+  }
+  if (r == 1) for (let x = 0; x < vectors; x += 6) {
+    linearSingle(out + x * BYTES, outStride, weight, weightStride, input + x * BYTES, inputStride, columns, bias, accumulate, min(6, vectors - x));
   }
 }
 
@@ -83,24 +85,27 @@ export function linearTransposed(out: usize, outStride: usize, weight: usize, we
   for (let v = 0; v < total; v += width) {
     const vectors = min(width, total - v);
     const source = input + v * BYTES;
-    let target = out + v * BYTES;
-    let w = weight;
-    let r = rows;
-    for (; r >= 6; r -= 6) {
-      transposedSix(target, outStride, w, weightStride, source, inputStride, columns, zeros, accumulate, vectors);
-      target += 6 * outStride;
-      w += 24;
+    transposedRows(out + v * BYTES, outStride, weight, weightStride, source, inputStride, rows, columns, accumulate, vectors);
+  }
+}
+
+/** All rows of one stretch of `vectors` vectors. */
+export function transposedRows(out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, accumulate: bool, vectors: i32): void {
+  let r = rows;
+  for (; r >= 6; r -= 6) {
+    transposedSix(out, outStride, weight, weightStride, input, inputStride, columns, zeros, accumulate, vectors);
+    out += 6 * outStride;
+    weight += 24;
+  }
+  for (; r >= 2; r -= 2) {
+    for (let x = 0; x < vectors; x += 6) {
+      transposedPair(out + x * BYTES, outStride, weight, weightStride, input + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
     }
-    for (; r >= 2; r -= 2) {
-      for (let x = 0; x < vectors; x += 6) {
-        transposedPair(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
-      }
-      target += 2 * outStride;
-      w += 8;
-    }
-    if (r == 1) for (let x = 0; x < vectors; x += 6) {
-      transposedSingle(target + x * BYTES, outStride, w, weightStride, source + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
-    }
+    out += 2 * outStride;
+    weight += 8;
+  }
+  if (r == 1) for (let x = 0; x < vectors; x += 6) {
+    transposedSingle(out + x * BYTES, outStride, weight, weightStride, input + x * BYTES, inputStride, columns, zeros, accumulate, min(6, vectors - x));
   }
 }
 

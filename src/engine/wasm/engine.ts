@@ -4,7 +4,7 @@ import type { Engine, Grid, Matrix, NewtonStatus, Tensor } from "../engine.js";
 import type { PointwiseMap } from "../pointwise.js";
 import { relaxedKernels, simdKernels } from "./binaries.js";
 
-type Kernel = (...args: number[]) => void;
+type Kernel = (...args: number[]) => number;
 
 const FLOAT = 4;
 const PAGE = 65536;
@@ -50,6 +50,7 @@ export class WasmEngine implements Engine {
   readonly #pointwise = new Map<PointwiseMap, { forward: Kernel; backward: Kernel }>();
   #end = FIRST_ADDRESS;
   #numbers: Float32Array;
+  #scratch: Tensor = { start: 0, length: 0 };
   readonly #status: Tensor;
 
   static async create(options: { relaxed?: boolean } = {}): Promise<WasmEngine> {
@@ -143,6 +144,7 @@ export class WasmEngine implements Engine {
       at(bias),
       ...places(grid, batch),
       out.lanes / batch,
+      this.#scratchFor(out.rows, input.rows),
     );
   }
 
@@ -166,6 +168,7 @@ export class WasmEngine implements Engine {
       accumulate ? 1 : 0,
       ...places(grid, batch),
       out.lanes / batch,
+      this.#scratchFor(input.rows, out.rows),
     );
   }
 
@@ -181,7 +184,15 @@ export class WasmEngine implements Engine {
       b.rows,
       ...places(grid, batch),
       a.lanes / batch,
+      this.#scratchFor(a.rows, b.rows),
     );
+  }
+
+  /** Memory for the tiles of a convolution; what was needed last time is used again. */
+  #scratchFor(rows: number, columns: number): number {
+    const length = this.#kernels.winogradScratch(rows, columns) / FLOAT;
+    if (this.#scratch.length < length) this.#scratch = this.tensor(length);
+    return this.#scratch.start * FLOAT;
   }
 
   #pointwiseKernels(map: PointwiseMap): { forward: Kernel; backward: Kernel } {
