@@ -28,19 +28,22 @@ let weightStep: usize = 0;
 let across: i32 = 0;
 let depth: i32 = 0;
 
-/** Vectors of tiles that are transformed at once: they stay in the second-level cache. */
+/** Vectors of tiles that are transformed at once: `channels` channels of them stay in the second-level cache. */
 // @ts-ignore: decorator
 @inline
-function chunk(rows: i32, columns: i32, most: i32): i32 {
-  return max(12, most / (rows + columns) / 6 * 6);
+function chunk(channels: i32, most: i32): i32 {
+  return min(96, max(12, most / channels / 6 * 6));
 }
 
-const LINEAR_CHUNK: i32 = 1024;
+const LINEAR_CHUNK: i32 = 768;
 const OUTER_CHUNK: i32 = 2048;
+/** Channels of the result whose products stay in the first-level cache until they are transformed. */
+const GROUP: i32 = 6;
 
 /** Bytes of scratch memory that a convolution from `columns` to `rows` channels, or back, needs. */
 export function winogradScratch(rows: i32, columns: i32): i32 {
-  return POSITIONS * (4 * rows * columns + (rows + columns) * BYTES * chunk(rows, columns, OUTER_CHUNK)) + 64 * <i32>GAP;
+  const patches = max((rows + columns) * chunk(rows + columns, OUTER_CHUNK), (GROUP + max(rows, columns)) * 96);
+  return POSITIONS * (4 * rows * columns + patches * BYTES) + 64 * <i32>GAP;
 }
 
 /** Whether the tiles have less to multiply than the taps that exist, and by enough to pay for the transforms. */
@@ -49,11 +52,11 @@ export function winogradPays(height: i32, width: i32): bool {
   return 4 * tiles < 3 * (3 * height - 2) * (3 * width - 2);
 }
 
-function layOut(scratch: usize, rows: i32, columns: i32, vectors: i32, width: i32, samples: i32): void {
-  weightStep = <usize>(rows * columns) * 4;
+function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, vectors: i32, width: i32, samples: i32): void {
+  weightStep = <usize>weights * 4;
   rowStep = <usize>vectors * BYTES;
-  inputStep = <usize>columns * rowStep + GAP;
-  outputStep = <usize>rows * rowStep + GAP;
+  inputStep = <usize>inputs * rowStep + GAP;
+  outputStep = <usize>outputs * rowStep + GAP;
   weightsAt = scratch;
   inputAt = (weightsAt + POSITIONS * weightStep + 63) & ~63;
   outputAt = inputAt + POSITIONS * inputStep;
@@ -292,26 +295,32 @@ function flipped(i: i32): i32 {
 export function winograd(transposed: bool, out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, zeros: usize, accumulate: bool, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
   const outputs = transposed ? columns : rows;
   const inputs = transposed ? rows : columns;
-  const most = chunk(rows, columns, LINEAR_CHUNK);
-  layOut(scratch, outputs, inputs, most, width, samples);
+  const most = chunk(inputs, LINEAR_CHUNK);
+  layOut(scratch, rows * columns, GROUP, inputs, most, width, samples);
   transformWeights(weight, weightStride, rows, columns);
   const total = across * ((height + 1) / 2) * depth;
   const segment = <usize>(height * width * samples) * 4;
   for (let s = 0; s < segments; s++) {
+    const biased = s == 0 && bias != 0;
     for (let first = 0; first < total; first += most) {
       const part = min(most, total - first);
       transformInput(input, inputStride, inputs, height, width, first, part);
-      for (let i = 0; i < 4; i++) {
-        for (let j = 0; j < 4; j++) {
-          const p: usize = 4 * i + j;
-          const m = outputAt + p * outputStep;
-          const d = inputAt + p * inputStep;
-          if (transposed) transposedRows(m, rowStep, weightsAt + (4 * flipped(i) + flipped(j)) * weightStep, 4 * columns, d, rowStep, outputs, inputs, false, part);
-          else linearRows(m, rowStep, weightsAt + p * weightStep, 4 * columns, d, rowStep, outputs, inputs, zeros, 0, false, part);
+      for (let r = 0; r < outputs; r += GROUP) {
+        const group = min(GROUP, outputs - r);
+        const place = <usize>r * (transposed ? 4 : 4 * columns);
+        for (let i = 0; i < 4; i++) {
+          for (let j = 0; j < 4; j++) {
+            const p: usize = 4 * i + j;
+            const q: usize = transposed ? 4 * flipped(i) + flipped(j) : p;
+            const w = weightsAt + q * weightStep + place;
+            const m = outputAt + p * outputStep;
+            const d = inputAt + p * inputStep;
+            if (transposed) transposedRows(m, rowStep, w, 4 * columns, d, rowStep, group, inputs, false, part);
+            else linearRows(m, rowStep, w, 4 * columns, d, rowStep, group, inputs, zeros, 0, false, part);
+          }
         }
+        transformOutput(out + r * outStride, outStride, group, biased ? bias + 4 * r : zeros, biased ? 4 : 0, accumulate, height, width, first, part);
       }
-      const biased = s == 0 && bias != 0;
-      transformOutput(out, outStride, outputs, biased ? bias : zeros, biased ? 4 : 0, accumulate, height, width, first, part);
     }
     out += segment;
     input += segment;
@@ -401,8 +410,8 @@ function add(address: usize, value: f32): void {
 
 /** out[i][tap][j] += sum over lanes of a[i] b[j], b shifted by the tap; a has `rows` channels, b has `columns`. */
 export function winogradOuter(out: usize, outStride: usize, a: usize, aStride: usize, rows: i32, b: usize, bStride: usize, columns: i32, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
-  const most = chunk(rows, columns, OUTER_CHUNK);
-  layOut(scratch, rows, columns, most, width, samples);
+  const most = chunk(rows + columns, OUTER_CHUNK);
+  layOut(scratch, rows * columns, rows, columns, most, width, samples);
   memory.fill(weightsAt, 0, POSITIONS * weightStep);
   const total = across * ((height + 1) / 2) * depth;
   const segment = <usize>(height * width * samples) * 4;
