@@ -36,7 +36,7 @@ function chunk(channels: i32, most: i32): i32 {
 }
 
 const LINEAR_CHUNK: i32 = 768;
-const OUTER_CHUNK: i32 = 2048;
+const OUTER_CHUNK: i32 = 6144;
 /** Channels of the result whose products stay in the first-level cache until they are transformed. */
 const GROUP: i32 = 6;
 
