@@ -1,6 +1,6 @@
 // 3 x 3 convolutions with zero padding, as nine shifted matrix products on the layout [channel][y][x][sample]: no
 // pixel is ever copied. A run of pixels of one image row whose neighbours all exist is one stretch of lanes, and a
-// neighbour is the same stretch at another address. Strides are in bytes; samples are a multiple of 4.
+// neighbour is the same stretch at another address. Grids where it saves products go by tiles instead (winograd.ts). Strides are in bytes; samples are a multiple of 4.
 import { BYTES } from "./simd";
 import { winograd, winogradOuter, winogradPays } from "./winograd";
 import { linearPair, linearSingle, linearSix, outerRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
