@@ -3,7 +3,8 @@
 // neighbour is the same stretch at another address. Grids where it saves products go by tiles instead (winograd.ts). Strides are in bytes; samples are a multiple of 4.
 import { BYTES } from "./simd";
 import { winograd, winogradOuter, winogradPays } from "./winograd";
-import { linearPair, linearSingle, linearSix, outerRows, transposedPair, transposedSingle, transposedSix } from "./generated/tiles";
+import { outerRows } from "./generated/tiles";
+import { linearRows, transposedRows } from "./linear";
 
 /** What rows without a bias begin with. */
 const zeros = memory.data<f32>([0, 0, 0, 0, 0, 0], 16);
@@ -13,28 +14,6 @@ const zeros = memory.data<f32>([0, 0, 0, 0, 0, 0], 16);
 @inline
 function stretch(columns: i32): i32 {
   return max(6, 512 / columns / 6 * 6);
-}
-
-/** `count` output rows (6, or what is left: 2 or 1) of one tap, for up to `vectors` vectors of lanes. */
-// @ts-ignore: decorator
-@inline
-function tap(transposed: bool, count: i32, out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, columns: i32, bias: usize, accumulate: bool, vectors: i32): void {
-  if (count == 6) {
-    if (transposed) transposedSix(out, outStride, weight, weightStride, input, inputStride, columns, bias, accumulate, vectors);
-    else linearSix(out, outStride, weight, weightStride, input, inputStride, columns, bias, accumulate, vectors);
-    return;
-  }
-  for (let x = 0; x < vectors; x += 6) {
-    const part = min(6, vectors - x);
-    const shift = <usize>(x * BYTES);
-    if (count == 2) {
-      if (transposed) transposedPair(out + shift, outStride, weight, weightStride, input + shift, inputStride, columns, bias, accumulate, part);
-      else linearPair(out + shift, outStride, weight, weightStride, input + shift, inputStride, columns, bias, accumulate, part);
-    } else {
-      if (transposed) transposedSingle(out + shift, outStride, weight, weightStride, input + shift, inputStride, columns, bias, accumulate, part);
-      else linearSingle(out + shift, outStride, weight, weightStride, input + shift, inputStride, columns, bias, accumulate, part);
-    }
-  }
 }
 
 /**
@@ -55,12 +34,14 @@ function run(transposed: bool, out: usize, outStride: usize, weight: usize, weig
     let w = weight;
     let b = bias;
     for (let r = rows; r > 0; ) {
-      const count = r >= 6 ? 6 : r >= 2 ? 2 : 1;
+      const count = min(r, 6);
       let more = accumulate;
       for (let dy = fromY; dy <= toY; dy++) {
         for (let dx = fromX; dx <= toX; dx++) {
           const shift = direction * (<isize>(dy - 1) * rowBytes + <isize>(dx - 1) * pixelBytes);
-          tap(transposed, count, target, outStride, w + <usize>(3 * dy + dx) * tapBytes, weightStride, source + shift, inputStride, columns, b, more, part);
+          const tapWeight = w + <usize>(3 * dy + dx) * tapBytes;
+          if (transposed) transposedRows(target, outStride, tapWeight, weightStride, source + shift, inputStride, count, columns, more, part);
+          else linearRows(target, outStride, tapWeight, weightStride, source + shift, inputStride, count, columns, b, biasStride, more, part);
           more = true;
         }
       }

@@ -45,6 +45,12 @@ export function sum(x: v128): f32 {
   return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
+// @ts-ignore: decorator
+@inline
+export function add(address: usize, value: f32): void {
+  store<f32>(address, load<f32>(address) + value);
+}
+
 // Constants that a loop needs stand in memory. V8 makes a literal anew wherever it is used, with three
 // instructions that hold up the arithmetic; a load that repeats a number in all lanes is one and does not.
 const exponential = memory.data<f32>([

@@ -8,7 +8,7 @@
 //         |0  1  1  0|       |1/2  1/2  1/2|         |0  1 -1 -1|
 //         |0 -1  1  0|       |1/2 -1/2  1/2|
 //         |0  1  0 -1|       | 0    0    1 |
-import { BYTES, LANES, splat } from "./simd";
+import { add, BYTES, LANES, splat } from "./simd";
 import { linearRows, outer, transposedRows } from "./linear";
 
 const POSITIONS: i32 = 16;
@@ -27,6 +27,24 @@ let weightStep: usize = 0;
 /** Tiles in a row, and vectors of samples in a tile. */
 let across: i32 = 0;
 let depth: i32 = 0;
+/** Bytes from a pixel to the next, and to the one below. */
+let pixelBytes: usize = 0;
+let rowBytes: usize = 0;
+/** The vectors of one tile that `locate` found: how many, the first pixel's row and column, and the first's address. */
+let vectors: i32 = 0;
+let tileY: i32 = 0;
+let tileX: i32 = 0;
+let tileAt: usize = 0;
+
+/** The tile of vector `v` of an image's tiles, and those of the next `most` vectors that are its own. */
+function locate(image: usize, v: i32, most: i32): void {
+  const tile = v / depth;
+  const start = v % depth;
+  vectors = min(depth - start, most);
+  tileY = 2 * (tile / across);
+  tileX = 2 * (tile % across);
+  tileAt = image + tileY * rowBytes + tileX * pixelBytes + start * BYTES;
+}
 
 /** Vectors of tiles that are transformed at once: `channels` channels of them stay in the second-level cache. */
 // @ts-ignore: decorator
@@ -52,9 +70,9 @@ export function winogradPays(height: i32, width: i32): bool {
   return 4 * tiles < 3 * (3 * height - 2) * (3 * width - 2);
 }
 
-function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, vectors: i32, width: i32, samples: i32): void {
+function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, most: i32, width: i32, samples: i32): void {
   weightStep = <usize>weights * 4;
-  rowStep = <usize>vectors * BYTES;
+  rowStep = <usize>most * BYTES;
   inputStep = <usize>inputs * rowStep + GAP;
   outputStep = <usize>outputs * rowStep + GAP;
   weightsAt = scratch;
@@ -62,6 +80,8 @@ function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, vectors
   outputAt = inputAt + POSITIONS * inputStep;
   across = (width + 1) / 2;
   depth = samples / LANES;
+  pixelBytes = <usize>samples * 4;
+  rowBytes = pixelBytes * width;
 }
 
 /** G g G^T of four columns. */
@@ -128,34 +148,39 @@ function pixel(there: bool, address: usize): v128 {
 /** B^T d B of `vectors` vectors of one tile, for every channel; a neighbour that is not there is 0. */
 // @ts-ignore: decorator
 @inline
-function patches(to: usize, from: usize, stride: usize, channels: i32, vectors: i32, rowBytes: usize, pixelBytes: usize, above: bool, below: bool, below2: bool, left: bool, right: bool, right2: bool): void {
+function patches(to: usize, from: usize, stride: usize, channels: i32, above: bool, below: bool, below2: bool, left: bool, right: bool, right2: bool): void {
+  // Globals are loaded again after every store.
+  const count = vectors;
+  const step = inputStep;
+  const row = rowBytes;
+  const next = pixelBytes;
   for (let c = 0; c < channels; c++) {
     let p1 = from;
     let t = to;
-    for (let v = 0; v < vectors; v++) {
-      const p0 = p1 - rowBytes;
-      const p2 = p1 + rowBytes;
-      const p3 = p2 + rowBytes;
-      const d00 = pixel(above && left, p0 - pixelBytes);
-      const d20 = pixel(below && left, p2 - pixelBytes);
-      const d10 = pixel(left, p1 - pixelBytes);
-      const d30 = pixel(below2 && left, p3 - pixelBytes);
+    for (let v = 0; v < count; v++) {
+      const p0 = p1 - row;
+      const p2 = p1 + row;
+      const p3 = p2 + row;
+      const d00 = pixel(above && left, p0 - next);
+      const d20 = pixel(below && left, p2 - next);
+      const d10 = pixel(left, p1 - next);
+      const d30 = pixel(below2 && left, p3 - next);
       const t00 = f32x4.sub(d00, d20);
       const t10 = f32x4.add(d10, d20);
       const t20 = f32x4.sub(d20, d10);
       const t30 = f32x4.sub(d10, d30);
-      const d02 = pixel(above && right, p0 + pixelBytes);
-      const d22 = pixel(below && right, p2 + pixelBytes);
-      const d12 = pixel(right, p1 + pixelBytes);
-      const d32 = pixel(below2 && right, p3 + pixelBytes);
+      const d02 = pixel(above && right, p0 + next);
+      const d22 = pixel(below && right, p2 + next);
+      const d12 = pixel(right, p1 + next);
+      const d32 = pixel(below2 && right, p3 + next);
       const t02 = f32x4.sub(d02, d22);
       const t12 = f32x4.add(d12, d22);
       const t22 = f32x4.sub(d22, d12);
       const t32 = f32x4.sub(d12, d32);
       v128.store(t, f32x4.sub(t00, t02));
-      v128.store(t + 4 * inputStep, f32x4.sub(t10, t12));
-      v128.store(t + 8 * inputStep, f32x4.sub(t20, t22));
-      v128.store(t + 12 * inputStep, f32x4.sub(t30, t32));
+      v128.store(t + 4 * step, f32x4.sub(t10, t12));
+      v128.store(t + 8 * step, f32x4.sub(t20, t22));
+      v128.store(t + 12 * step, f32x4.sub(t30, t32));
       const d01 = pixel(above, p0);
       const d21 = pixel(below, p2);
       const d11 = v128.load(p1);
@@ -164,25 +189,25 @@ function patches(to: usize, from: usize, stride: usize, channels: i32, vectors: 
       const t11 = f32x4.add(d11, d21);
       const t21 = f32x4.sub(d21, d11);
       const t31 = f32x4.sub(d11, d31);
-      const t1 = t + inputStep;
+      const t1 = t + step;
       v128.store(t1, f32x4.add(t01, t02));
-      v128.store(t1 + 4 * inputStep, f32x4.add(t11, t12));
-      v128.store(t1 + 8 * inputStep, f32x4.add(t21, t22));
-      v128.store(t1 + 12 * inputStep, f32x4.add(t31, t32));
-      const t2 = t1 + inputStep;
+      v128.store(t1 + 4 * step, f32x4.add(t11, t12));
+      v128.store(t1 + 8 * step, f32x4.add(t21, t22));
+      v128.store(t1 + 12 * step, f32x4.add(t31, t32));
+      const t2 = t1 + step;
       v128.store(t2, f32x4.sub(t02, t01));
-      v128.store(t2 + 4 * inputStep, f32x4.sub(t12, t11));
-      v128.store(t2 + 8 * inputStep, f32x4.sub(t22, t21));
-      v128.store(t2 + 12 * inputStep, f32x4.sub(t32, t31));
-      const d03 = pixel(above && right2, p0 + 2 * pixelBytes);
-      const d23 = pixel(below && right2, p2 + 2 * pixelBytes);
-      const d13 = pixel(right2, p1 + 2 * pixelBytes);
-      const d33 = pixel(below2 && right2, p3 + 2 * pixelBytes);
-      const t3 = t2 + inputStep;
+      v128.store(t2 + 4 * step, f32x4.sub(t12, t11));
+      v128.store(t2 + 8 * step, f32x4.sub(t22, t21));
+      v128.store(t2 + 12 * step, f32x4.sub(t32, t31));
+      const d03 = pixel(above && right2, p0 + 2 * next);
+      const d23 = pixel(below && right2, p2 + 2 * next);
+      const d13 = pixel(right2, p1 + 2 * next);
+      const d33 = pixel(below2 && right2, p3 + 2 * next);
+      const t3 = t2 + step;
       v128.store(t3, f32x4.sub(t01, f32x4.sub(d03, d23)));
-      v128.store(t3 + 4 * inputStep, f32x4.sub(t11, f32x4.add(d13, d23)));
-      v128.store(t3 + 8 * inputStep, f32x4.sub(t21, f32x4.sub(d23, d13)));
-      v128.store(t3 + 12 * inputStep, f32x4.sub(t31, f32x4.sub(d13, d33)));
+      v128.store(t3 + 4 * step, f32x4.sub(t11, f32x4.add(d13, d23)));
+      v128.store(t3 + 8 * step, f32x4.sub(t21, f32x4.sub(d23, d13)));
+      v128.store(t3 + 12 * step, f32x4.sub(t31, f32x4.sub(d13, d33)));
       p1 += BYTES;
       t += BYTES;
     }
@@ -191,30 +216,23 @@ function patches(to: usize, from: usize, stride: usize, channels: i32, vectors: 
   }
 }
 
-function innerPatches(to: usize, from: usize, stride: usize, channels: i32, vectors: i32, rowBytes: usize, pixelBytes: usize): void {
-  patches(to, from, stride, channels, vectors, rowBytes, pixelBytes, true, true, true, true, true, true);
+function innerPatches(to: usize, from: usize, stride: usize, channels: i32): void {
+  patches(to, from, stride, channels, true, true, true, true, true, true);
 }
 
-function borderPatches(to: usize, from: usize, stride: usize, channels: i32, vectors: i32, rowBytes: usize, pixelBytes: usize, above: bool, below: bool, below2: bool, left: bool, right: bool, right2: bool): void {
-  patches(to, from, stride, channels, vectors, rowBytes, pixelBytes, above, below, below2, left, right, right2);
+function borderPatches(to: usize, from: usize, stride: usize, channels: i32, above: bool, below: bool, below2: bool, left: bool, right: bool, right2: bool): void {
+  patches(to, from, stride, channels, above, below, below2, left, right, right2);
 }
 
 /** B^T d B of vectors first .. first + part of an image's tiles. */
 function transformInput(input: usize, stride: usize, channels: i32, height: i32, width: i32, first: i32, part: i32): void {
-  const pixelBytes = <usize>depth * BYTES;
-  const rowBytes = pixelBytes * width;
   for (let x = 0; x < part; ) {
-    const tile = (first + x) / depth;
-    const start = (first + x) % depth;
-    const vectors = min(depth - start, part - x);
-    const ty = 2 * (tile / across);
-    const tx = 2 * (tile % across);
-    const from = input + ty * rowBytes + tx * pixelBytes + start * BYTES;
+    locate(input, first + x, part - x);
     const to = inputAt + x * BYTES;
-    if (ty > 0 && ty + 2 < height && tx > 0 && tx + 2 < width) {
-      innerPatches(to, from, stride, channels, vectors, rowBytes, pixelBytes);
+    if (tileY > 0 && tileY + 2 < height && tileX > 0 && tileX + 2 < width) {
+      innerPatches(to, tileAt, stride, channels);
     } else {
-      borderPatches(to, from, stride, channels, vectors, rowBytes, pixelBytes, ty > 0, ty + 1 < height, ty + 2 < height, tx > 0, tx + 1 < width, tx + 2 < width);
+      borderPatches(to, tileAt, stride, channels, tileY > 0, tileY + 1 < height, tileY + 2 < height, tileX > 0, tileX + 1 < width, tileX + 2 < width);
     }
     x += vectors;
   }
@@ -222,17 +240,11 @@ function transformInput(input: usize, stride: usize, channels: i32, height: i32,
 
 /** A^T m A of vectors first .. first + part of an image's tiles, plus the bias or what was there. */
 function transformOutput(out: usize, outStride: usize, rows: i32, bias: usize, biasStride: usize, accumulate: bool, height: i32, width: i32, first: i32, part: i32): void {
-  const pixelBytes = <usize>depth * BYTES;
-  const rowBytes = pixelBytes * width;
   for (let x = 0; x < part; ) {
-    const tile = (first + x) / depth;
-    const start = (first + x) % depth;
-    const vectors = min(depth - start, part - x);
-    const ty = 2 * (tile / across);
-    const tx = 2 * (tile % across);
-    const right = tx + 1 < width;
-    const below = ty + 1 < height;
-    let to = out + ty * rowBytes + tx * pixelBytes + start * BYTES;
+    locate(out, first + x, part - x);
+    const right = tileX + 1 < width;
+    const below = tileY + 1 < height;
+    let to = tileAt;
     let from = outputAt + x * BYTES;
     let b = bias;
     for (let r = 0; r < rows; r++) {
@@ -243,14 +255,14 @@ function transformOutput(out: usize, outStride: usize, rows: i32, bias: usize, b
         const o10 = o00 + rowBytes;
         const o11 = o10 + pixelBytes;
         const m = from + v * BYTES;
-        const s00 = position(m, 0);
-        const s10 = difference(m, 0);
-        const s01 = position(m, 1);
-        const s11 = difference(m, 1);
-        const s02 = position(m, 2);
-        const s12 = difference(m, 2);
-        const s03 = position(m, 3);
-        const s13 = difference(m, 3);
+        const s00 = upper(m, 0);
+        const s10 = lower(m, 0);
+        const s01 = upper(m, 1);
+        const s11 = lower(m, 1);
+        const s02 = upper(m, 2);
+        const s12 = lower(m, 2);
+        const s03 = upper(m, 3);
+        const s13 = lower(m, 3);
         v128.store(o00, f32x4.add(accumulate ? v128.load(o00) : start, f32x4.add(s00, f32x4.add(s01, s02))));
         if (right) v128.store(o01, f32x4.add(accumulate ? v128.load(o01) : start, f32x4.sub(f32x4.sub(s01, s02), s03)));
         if (below) {
@@ -269,14 +281,14 @@ function transformOutput(out: usize, outStride: usize, rows: i32, bias: usize, b
 /** The two rows of A^T m in column j. */
 // @ts-ignore: decorator
 @inline
-function position(m: usize, j: i32): v128 {
+function upper(m: usize, j: i32): v128 {
   const at = m + <usize>j * outputStep;
   return f32x4.add(v128.load(at), f32x4.add(v128.load(at + 4 * outputStep), v128.load(at + 8 * outputStep)));
 }
 
 // @ts-ignore: decorator
 @inline
-function difference(m: usize, j: i32): v128 {
+function lower(m: usize, j: i32): v128 {
   const at = m + <usize>j * outputStep;
   return f32x4.sub(f32x4.sub(v128.load(at + 4 * outputStep), v128.load(at + 8 * outputStep)), v128.load(at + 12 * outputStep));
 }
@@ -329,17 +341,11 @@ export function winograd(transposed: bool, out: usize, outStride: usize, weight:
 
 /** A y A^T, the transpose of the result's transform: what the 16 positions get from the gradient y of a tile. */
 function transformGradient(a: usize, aStride: usize, rows: i32, height: i32, width: i32, first: i32, part: i32): void {
-  const pixelBytes = <usize>depth * BYTES;
-  const rowBytes = pixelBytes * width;
   for (let x = 0; x < part; ) {
-    const tile = (first + x) / depth;
-    const start = (first + x) % depth;
-    const vectors = min(depth - start, part - x);
-    const ty = 2 * (tile / across);
-    const tx = 2 * (tile % across);
-    const right = tx + 1 < width;
-    const below = ty + 1 < height;
-    let from = a + ty * rowBytes + tx * pixelBytes + start * BYTES;
+    locate(a, first + x, part - x);
+    const right = tileX + 1 < width;
+    const below = tileY + 1 < height;
+    let from = tileAt;
     let to = outputAt + x * BYTES;
     for (let r = 0; r < rows; r++) {
       for (let v = 0; v < vectors; v++) {
@@ -400,12 +406,6 @@ function tapRow(u: usize, dy: i32): f32 {
   if (dy == 0) return load<f32>(u) + 0.5 * (u1 + u2);
   if (dy == 1) return 0.5 * (u1 - u2);
   return 0.5 * (u1 + u2) + load<f32>(u + 12 * weightStep);
-}
-
-// @ts-ignore: decorator
-@inline
-function add(address: usize, value: f32): void {
-  store<f32>(address, load<f32>(address) + value);
 }
 
 /** out[i][tap][j] += sum over lanes of a[i] b[j], b shifted by the tap; a has `rows` channels, b has `columns`. */

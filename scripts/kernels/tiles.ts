@@ -184,13 +184,7 @@ export function ${name}Six${signature} {
   if (vectors > 0) ${name}6x1(${args});
 }`;
   });
-  return `import { BYTES, fma, splat, sum } from "../simd";
-
-// @ts-ignore: decorator
-@inline
-function add(address: usize, value: f32): void {
-  store<f32>(address, load<f32>(address) + value);
-}
+  return `import { add, BYTES, fma, splat, sum } from "../simd";
 ${families.join("\n")}
 ${shallow.map(([rows, columns]) => shallowTile(rows, columns)).join("\n")}
 

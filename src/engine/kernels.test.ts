@@ -254,8 +254,8 @@ it.each(Object.entries(lanewise))("both builds solve what the reference solves: 
 const pictures = fc.record({
   rows: sizes,
   columns: sizes,
-  height: fc.integer({ min: 1, max: 5 }),
-  width: fc.integer({ min: 1, max: 6 }),
+  height: fc.integer({ min: 1, max: 7 }),
+  width: fc.integer({ min: 1, max: 8 }),
   samples: fc.constantFrom(4, 8, 12),
   segments: fc.integer({ min: 1, max: 3 }),
 });
@@ -266,6 +266,13 @@ it.each(Object.entries(images))("both builds do with images what the reference d
     seeded(25),
   );
 });
+
+it.each(Object.entries(images))(
+  "both builds do with many channels, whose tiles come in several turns: %s",
+  async (_, run) => {
+    await expectSame(run, 16, { rows: 65, columns: 70, height: 7, width: 8, samples: 12, segments: 2 });
+  },
+);
 
 it("are the fused build and the plain one", () => {
   expect(builds.map(({ relaxed }) => relaxed)).toEqual([true, false]);
