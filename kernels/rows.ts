@@ -20,6 +20,26 @@ export function combine(out: usize, outStride: usize, a: f32, x: usize, xStride:
   }
 }
 
+/** out[r] = sum over groups o of slopes[o][r] x[o][r]; there are one or two groups. */
+export function applySlopes(out: usize, outStride: usize, slopes: usize, slopesStride: usize, x: usize, xStride: usize, rows: i32, groups: i32, lanes: i32): void {
+  const end = <usize>lanes * 4;
+  const slopesGroup = rows * slopesStride;
+  const xGroup = rows * xStride;
+  for (let r = 0; r < rows; r++) {
+    if (groups == 1) {
+      for (let l: usize = 0; l < end; l += BYTES) v128.store(out + l, f32x4.mul(v128.load(slopes + l), v128.load(x + l)));
+    } else {
+      for (let l: usize = 0; l < end; l += BYTES) {
+        const first = f32x4.mul(v128.load(slopes + l), v128.load(x + l));
+        v128.store(out + l, fma(v128.load(slopes + slopesGroup + l), v128.load(x + xGroup + l), first));
+      }
+    }
+    out += outStride;
+    slopes += slopesStride;
+    x += xStride;
+  }
+}
+
 /** out[r] = scale[r] x[r] + shift[r]. */
 export function affine(out: usize, outStride: usize, x: usize, xStride: usize, scale: usize, shift: usize, rows: i32, lanes: i32): void {
   const end = <usize>lanes * 4;

@@ -1,4 +1,4 @@
-/** Prints the pointwise jet kernels, forward and backward, from the formulas of the activations (math.md, "Jets"). */
+/** Prints the pointwise kernels, jets forward and backward and slopes, from the formulas of the activations (math.md, "Jets"). */
 import type { PointwiseMap } from "../../src/engine/pointwise.ts";
 import { ExpressionGraph, type Node } from "./expressions.ts";
 
@@ -149,11 +149,35 @@ function backwardKernel(map: PointwiseMap, graph: ExpressionGraph): string {
   );
 }
 
-/** Both kernels of a map, and the table of its constants. */
+/** `out` = f'(pre); output o fills the o-th group of rows. */
+function slopesKernel(map: PointwiseMap, graph: ExpressionGraph): string {
+  const jets = map.jets(graph, graph.input("x"), graph.input("p"));
+  const { statements, names } = graph.print(jets.map((jet) => jet.first));
+  return `
+export function ${map.name}_slopes(out: usize, outStride: usize, pre: usize, preStride: usize, channels: i32, lanes: i32, parameter: f32): void {
+  const end = <usize>lanes * 4;
+  const p = splat(parameter);
+  const group = channels * outStride;
+  for (let c = 0; c < channels; c++) {
+    for (let l: usize = 0; l < end; l += BYTES) {
+      const x = v128.load(pre + l);
+      ${indent(statements, 6)}
+      ${indent(
+        names.map((name, o) => `v128.store(out + l + ${o} * group, ${name});`),
+        6,
+      )}
+    }
+    out += outStride;
+    pre += preStride;
+  }
+}`;
+}
+
+/** The kernels of a map, and the table of its constants. */
 function kernels(map: PointwiseMap): string {
   const table = `${map.name}_constants`;
   const graph = new ExpressionGraph(table);
-  const text = forwardKernel(map, graph) + backwardKernel(map, graph);
+  const text = forwardKernel(map, graph) + backwardKernel(map, graph) + slopesKernel(map, graph);
   const constants = graph.constants.map((c) => (Object.is(c, -0) ? "-0.0" : `${c}`));
   return `
 const ${table} = memory.data<f32>([${constants.join(", ")}], 16);

@@ -159,6 +159,7 @@ export class StochasticRegime implements Regime {
     const share = 1 / this.#sums.length;
     const views = this.#viewsAt(0);
     const product = views.inputBar;
+    this.network.linearise(views);
     const probe = this.#shaped(this.#scratch.vectors[2]);
     for (let m = 0; m < this.#sums.length; m++) {
       this.#writeProbe(probe, m);
@@ -200,6 +201,7 @@ export class StochasticRegime implements Regime {
     const unit = this.#shaped(this.#scratch.vectors[2]);
     const row = this.#shaped(this.#scratch.vectors[1]);
     const host = this.#scratch.host.subarray(0, dim * samples);
+    this.network.linearise(views);
     const jacobians = Array.from({ length: samples }, () => new Float64Array(dim * dim));
     for (let i = 0; i < dim; i++) {
       engine.fill(unit, 0);
@@ -253,6 +255,7 @@ export class StochasticRegime implements Regime {
 
   async solveTransposed(out: Matrix, right: Matrix, sign: 1 | -1): Promise<void> {
     const views = this.#opened;
+    this.network.linearise(views);
     this.#engine.combine(out, 1, right);
     const map = {
       input: out,

@@ -115,6 +115,11 @@ export interface Engine {
     parameterBar: Matrix,
   ): void;
 
+  /** out = f'(pre), for every output of the map one below the other. */
+  slopes(map: PointwiseMap, out: Matrix, pre: Matrix, parameter: number): void;
+  /** The cotangent of `pointwise` for values alone: out[r] = sum over outputs o of slopes[o][r] outBar[o][r]. */
+  applySlopes(out: Matrix, slopes: Matrix, outBar: Matrix): void;
+
   /** out = a x + b y; y may be null. */
   combine(out: Matrix, a: number, x: Matrix, b?: number, y?: Matrix | null): void;
   /** out[r] = scale[r] x[r] + shift[r]. */

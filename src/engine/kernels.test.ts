@@ -45,6 +45,12 @@ const cases: Record<string, Case> = {
   outer(s, { rows, columns, lanes }) {
     s.engine.outer(s.output(rows, columns, lanes), s.input(rows, lanes), s.input(columns, lanes));
   },
+  "applySlopes of one output"(s, { rows, lanes }) {
+    s.engine.applySlopes(s.output(rows, lanes), s.input(rows, lanes), s.input(rows, lanes));
+  },
+  "applySlopes of two outputs"(s, { rows, lanes }) {
+    s.engine.applySlopes(s.output(rows, lanes), s.input(2 * rows, lanes), s.input(2 * rows, lanes));
+  },
   "combine of one"(s, { rows, lanes }) {
     s.engine.combine(s.output(rows, lanes), s.number(), s.input(rows, lanes));
   },
@@ -86,6 +92,10 @@ for (const map of activations) {
   cases[`${map.name} forward`] = (s, { rows, batch, lanes }) => {
     const parameter = Math.fround(0.1 + Math.abs(s.number()));
     s.engine.pointwise(map, s.output(map.outputs * rows, lanes), s.input(rows, lanes), batch, parameter);
+  };
+  cases[`${map.name} slopes`] = (s, { rows, batch }) => {
+    const parameter = Math.fround(0.1 + Math.abs(s.number()));
+    s.engine.slopes(map, s.output(map.outputs * rows, batch), s.input(rows, batch), parameter);
   };
   cases[`${map.name} backward`] = (s, shape) => pointwiseBackward(map, s, shape, shape.lanes);
   cases[`${map.name} backward, values alone`] = (s, shape) => pointwiseBackward(map, s, shape, shape.batch);

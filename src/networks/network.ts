@@ -99,6 +99,8 @@ export interface Workspace {
   /** Value lanes only: the second pass of the implicit gradient. */
   readonly preBar2: Tensor;
   readonly outputBar2: Tensor;
+  /** f'(pre) of every activation. */
+  readonly slopes: Tensor;
 }
 
 /** The matrices of one layer: forward, and for a backward pass the cotangents of the same. */
@@ -109,6 +111,8 @@ interface LayerViews {
   readonly pre: Matrix;
   /** act(W h + b), for the stem W h + b; the closing layer has none. */
   readonly out: Matrix | null;
+  /** act'(W h + b) of the values, where there is an activation. */
+  readonly slopes: Matrix | null;
 }
 
 /** The matrices of a workspace at one number of samples and tangents. */
@@ -162,8 +166,6 @@ export class Network {
   readonly #columnBars: Float64Array;
   readonly #weights: Tensor;
   readonly #gradients: Tensor;
-  /** Where gradients go that nobody wants. */
-  readonly #discarded: Matrix;
 
   /**
    * Weights and biases start uniform on +-1/sqrt(fan-in), but the closing layer with small weights and no bias:
@@ -226,7 +228,6 @@ export class Network {
     const size = plans.reduce((sum, { rows, columns, taps }) => sum + rows * taps * columns + rows + 1, 0);
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
-    this.#discarded = matrix(engine.tensor(1), 1, 1);
     this.#flat = new Float64Array(size);
     const widest = Math.max(...plans.map(({ columns }) => columns));
     this.#columnFactors = new Float64Array(widest);
@@ -413,6 +414,7 @@ export class Network {
       outputBar: sharing?.outputBar ?? tensor(this.dim, lanes),
       preBar2: sharing?.preBar2 ?? tensor(this.#preRows, batch),
       outputBar2: sharing?.outputBar2 ?? tensor(this.dim, batch),
+      slopes: sharing?.slopes ?? tensor(this.declaration.depth * this.declaration.growth, batch),
     };
   }
 
@@ -439,6 +441,8 @@ export class Network {
     const outputBar2 = whole(workspace.outputBar2, this.dim, batch);
     const output = whole(workspace.output, this.dim, jet);
     const outputBar = whole(workspace.outputBar, this.dim, jet);
+    const { depth, growth } = this.declaration;
+    const slopes = whole(workspace.slopes, depth * growth, batch);
     const bank = whole(workspace.bank, this.#bankRows, jet);
     const pre = whole(workspace.pre, this.#preRows, jet);
     const layers = (features: Matrix, hidden: Matrix, closing: Matrix): LayerViews[] =>
@@ -447,6 +451,10 @@ export class Network {
         input: rowsOf(features, layer.firstInput, layer.columns),
         pre: layer.firstOutput === null ? closing : rowsOf(hidden, layer.firstPre, layer.rows),
         out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.#outputs(layer)),
+        slopes:
+          layer.firstOutput === null || layer.index === null
+            ? null
+            : rowsOf(slopes, layer.index * growth, growth),
       }));
     const values = (m: Matrix) => lanesOf(m, 0, batch);
     return {
@@ -523,28 +531,49 @@ export class Network {
     this.#accumulate(views, views.backwardValues);
   }
 
-  /** J^T valueBar into the value lanes of views.inputBar, at the point of the last `evaluate`; no gradients. */
-  transposedProduct(views: Views, valueBar: Matrix): void {
-    this.#engine.combine(views.outputBar2, 1, valueBar);
-    this.#sweep(views, views.backwardValues, this.#discarded);
+  /** Keeps the slopes at the point of the last `evaluate`, for `transposedProduct`. */
+  linearise(views: Views): void {
+    for (const { layer, pre, slopes } of views.forward) {
+      if (!slopes) continue;
+      const values = lanesOf(pre, 0, views.batch);
+      this.#engine.slopes(this.activation, slopes, values, this.#parameterOf(layer));
+    }
   }
 
-  /** `parameterBar` takes the gradients of the activations' parameters; by default each layer's own. */
-  #sweep(views: Views, pass: readonly LayerViews[], parameterBar?: Matrix): void {
+  /** J^T valueBar into the value lanes of views.inputBar, at the point of the last `linearise`; no gradients. */
+  transposedProduct(views: Views, valueBar: Matrix): void {
+    this.#engine.combine(views.outputBar2, 1, valueBar);
+    this.#throughLayers(views, views.backwardValues, ({ pre, slopes }, out) => {
+      this.#engine.applySlopes(pre, slopes as Matrix, out);
+    });
+  }
+
+  /** From the cotangents of the output to those of the input, and the gradients of the activations' parameters. */
+  #sweep(views: Views, pass: readonly LayerViews[]): void {
     const { forward, batch } = views;
-    pass.forEach(({ layer, input, pre, out }, i) => {
+    this.#throughLayers(views, pass, ({ layer, pre }, out, i) => {
+      this.#engine.pointwiseBackward(
+        this.activation,
+        pre,
+        out,
+        forward[forward.length - 1 - i].pre,
+        batch,
+        this.#parameterOf(layer),
+        layer.parameterBar,
+      );
+    });
+  }
+
+  /** The transposes of all layers, last one first; `throughActivation` takes the i-th from its `out` to `pre`. */
+  #throughLayers(
+    { batch }: Views,
+    pass: readonly LayerViews[],
+    throughActivation: (layer: LayerViews, out: Matrix, i: number) => void,
+  ): void {
+    pass.forEach((views, i) => {
+      const { layer, input, pre, out } = views;
       if (out && layer.index === null) this.#engine.combine(pre, 1, out);
-      else if (out) {
-        this.#engine.pointwiseBackward(
-          this.activation,
-          pre,
-          out,
-          forward[forward.length - 1 - i].pre,
-          batch,
-          this.#parameterOf(layer),
-          parameterBar ?? layer.parameterBar,
-        );
-      }
+      else if (out) throughActivation(views, out, i);
       // Rows of the bank that a later layer has reached already are added to; the closing layer comes first, and
       // the rows of a stem's input are its own.
       const fresh = !out || layer.index === null || this.declaration.kind === "multilayer";

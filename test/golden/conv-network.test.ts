@@ -101,6 +101,7 @@ describe.each(engines)("a convolutional network on %s", (name, tolerance, create
       tolerance,
     );
     expect(relativeError(await download(engine, segment(views.output, 1)), test.jvp)).toBeLessThan(tolerance);
+    network.linearise(views);
     network.transposedProduct(views, upload(engine, test.u));
     expect(relativeError(await download(engine, segment(views.inputBar, 0)), test.vjp)).toBeLessThan(
       tolerance,
@@ -121,6 +122,7 @@ describe.each(engines)("a convolutional network on %s", (name, tolerance, create
     const probe = upload(engine, test.v);
     const dots = matrix(engine.tensor(samples), 1, samples);
     const powers: number[][] = [];
+    network.linearise(views);
     for (let k = 0; k < test.powers[0].length; k++) {
       network.transposedProduct(views, k === 0 ? probe : views.inputBar);
       engine.sampleDots(dots, views.inputBar, probe);

@@ -144,6 +144,21 @@ export class ReferenceEngine implements Engine {
     }
   }
 
+  slopes(map: PointwiseMap, out: Matrix, pre: Matrix, parameter: number): void {
+    each(out, (row, l) => {
+      const jets = map.jets(numbers, get(pre, row % pre.rows, l), parameter);
+      return jets[Math.floor(row / pre.rows)].first;
+    });
+  }
+
+  applySlopes(out: Matrix, slopes: Matrix, outBar: Matrix): void {
+    each(out, (r, l) => {
+      let sum = 0;
+      for (let row = r; row < outBar.rows; row += out.rows) sum += get(slopes, row, l) * get(outBar, row, l);
+      return sum;
+    });
+  }
+
   combine(out: Matrix, a: number, x: Matrix, b = 0, y: Matrix | null = null): void {
     each(out, (r, l) => a * get(x, r, l) + (y ? b * get(y, r, l) : 0));
   }

@@ -5,6 +5,7 @@ import type { PointwiseMap } from "../pointwise.js";
 import { relaxedKernels, simdKernels } from "./binaries.js";
 
 type Kernel = (...args: number[]) => number;
+type PointwiseKernels = Record<"forward" | "backward" | "slopes", Kernel>;
 
 const FLOAT = 4;
 const PAGE = 65536;
@@ -47,7 +48,7 @@ export class WasmEngine implements Engine {
   readonly relaxed: boolean;
   readonly #memory: WebAssembly.Memory;
   readonly #kernels: Record<string, Kernel>;
-  readonly #pointwise = new Map<PointwiseMap, { forward: Kernel; backward: Kernel }>();
+  readonly #pointwise = new Map<PointwiseMap, PointwiseKernels>();
   #end = FIRST_ADDRESS;
   #numbers: Float32Array;
   #scratch: Tensor = { start: 0, length: 0 };
@@ -195,16 +196,17 @@ export class WasmEngine implements Engine {
     return this.#scratch.start * FLOAT;
   }
 
-  #pointwiseKernels(map: PointwiseMap): { forward: Kernel; backward: Kernel } {
-    let pair = this.#pointwise.get(map);
-    if (!pair) {
-      const forward = this.#kernels[`${map.name}_forward`];
-      const backward = this.#kernels[`${map.name}_backward`];
-      if (!forward) throw new FlowError("internal", `no kernel was built for the pointwise map ${map.name}`);
-      pair = { forward, backward };
-      this.#pointwise.set(map, pair);
+  #pointwiseKernels(map: PointwiseMap): PointwiseKernels {
+    let kernels = this.#pointwise.get(map);
+    if (!kernels) {
+      const kernel = (name: string) => this.#kernels[`${map.name}_${name}`];
+      kernels = { forward: kernel("forward"), backward: kernel("backward"), slopes: kernel("slopes") };
+      if (!kernels.forward) {
+        throw new FlowError("internal", `no kernel was built for the pointwise map ${map.name}`);
+      }
+      this.#pointwise.set(map, kernels);
     }
-    return pair;
+    return kernels;
   }
 
   pointwise(map: PointwiseMap, out: Matrix, pre: Matrix, batch: number, parameter: number): void {
@@ -234,6 +236,25 @@ export class WasmEngine implements Engine {
       batch,
       parameter,
       at(parameterBar),
+    );
+  }
+
+  slopes(map: PointwiseMap, out: Matrix, pre: Matrix, parameter: number): void {
+    const { slopes } = this.#pointwiseKernels(map);
+    slopes(at(out), step(out), at(pre), step(pre), pre.rows, pre.lanes, parameter);
+  }
+
+  applySlopes(out: Matrix, slopes: Matrix, outBar: Matrix): void {
+    this.#kernels.applySlopes(
+      at(out),
+      step(out),
+      at(slopes),
+      step(slopes),
+      at(outBar),
+      step(outBar),
+      out.rows,
+      outBar.rows / out.rows,
+      out.lanes,
     );
   }
 
