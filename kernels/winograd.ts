@@ -54,18 +54,20 @@ function locate(image: usize, v: i32, most: i32): void {
 /** Vectors of tiles that are transformed at once: `channels` channels of them stay in the second-level cache. */
 // @ts-ignore: decorator
 @inline
-function chunk(channels: i32, most: i32): i32 {
-  return min(96, max(12, most / channels / 6 * 6));
+function chunk(channels: i32, most: i32, limit: i32): i32 {
+  return min(limit, max(12, most / channels / 6 * 6));
 }
 
 const LINEAR_CHUNK: i32 = 768;
+const LINEAR_LIMIT: i32 = 24;
 const OUTER_CHUNK: i32 = 3072;
+const OUTER_LIMIT: i32 = 96;
 /** Channels of the result whose products stay in the first-level cache until they are transformed. */
 const GROUP: i32 = 6;
 
 /** Bytes of scratch memory that a convolution from `columns` to `rows` channels, or back, needs. */
 export function winogradScratch(rows: i32, columns: i32): i32 {
-  const patches = max((rows + columns) * chunk(rows + columns, OUTER_CHUNK), (GROUP + max(rows, columns)) * 96);
+  const patches = max((rows + columns) * chunk(rows + columns, OUTER_CHUNK, OUTER_LIMIT), (GROUP + max(rows, columns)) * LINEAR_LIMIT);
   return POSITIONS * (4 * rows * columns + patches * BYTES + 2 * <i32>GAP) + 64;
 }
 
@@ -274,7 +276,7 @@ function transformOutput(out: usize, outStride: usize, rows: i32, bias: usize, b
 export function winograd(transposed: bool, out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, zeros: usize, accumulate: bool, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
   const outputs = transposed ? columns : rows;
   const inputs = transposed ? rows : columns;
-  const most = chunk(inputs, LINEAR_CHUNK);
+  const most = chunk(inputs, LINEAR_CHUNK, LINEAR_LIMIT);
   layOut(scratch, rows * columns, GROUP, inputs, most, width, samples);
   transformWeights(weight, weightStride, rows, columns, transposed);
   const total = across * tiles(height) * depth;
@@ -337,7 +339,7 @@ function transformGradients(a: usize, aStride: usize, rows: i32, height: i32, wi
 
 /** out[i][tap][j] += sum over lanes of a[i] b[j], b shifted by the tap; a has `rows` channels, b has `columns`. */
 export function winogradOuter(out: usize, outStride: usize, a: usize, aStride: usize, rows: i32, b: usize, bStride: usize, columns: i32, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
-  const most = chunk(rows + columns, OUTER_CHUNK);
+  const most = chunk(rows + columns, OUTER_CHUNK, OUTER_LIMIT);
   layOut(scratch, rows * columns, rows, columns, most, width, samples);
   memory.fill(weightsAt, 0, POSITIONS * weightStep);
   const total = across * tiles(height) * depth;
