@@ -108,9 +108,20 @@ function endOf(child: ChildProcess, run: Run, board: Board): Promise<FlowError |
   });
 }
 
+/** How far one run is. */
+interface Progress {
+  done: number;
+  readonly wanted: number;
+  /** The numbers that a step takes in: large images cost more than small ones. */
+  readonly numbers: number;
+  loss: number | null;
+  ended: boolean;
+}
+
 /** How far the runs are. */
 class Board {
-  readonly #steps = new Map<string, { done: number; wanted: number; loss: number | null; ended: boolean }>();
+  readonly #runs = new Map<string, Progress>();
+  /** The numbers of the steps that were done before this process began. */
   readonly #before: number;
   readonly #began = performance.now();
 
@@ -119,27 +130,28 @@ class Board {
       const wanted = run.config.training.steps;
       const ended = isFinished(run);
       const done = ended ? wanted : (loadCheckpoint(run.file("checkpoint"))?.step ?? 0);
-      this.#steps.set(basename(run.path), { done, wanted, loss: null, ended });
+      const numbers = run.config.training.batch * run.config.flow.dim;
+      this.#runs.set(basename(run.path), { done, wanted, numbers, loss: null, ended });
     }
     this.#before = this.#sum("done");
   }
 
   #sum(what: "done" | "wanted"): number {
-    return [...this.#steps.values()].reduce((sum, entry) => sum + entry[what], 0);
+    return [...this.#runs.values()].reduce((sum, run) => sum + run[what] * run.numbers, 0);
   }
 
   update(name: string, step: number, loss: number): void {
-    const entry = this.#steps.get(name);
+    const entry = this.#runs.get(name);
     if (entry) Object.assign(entry, { done: step, loss });
   }
 
   end(run: Run): void {
-    const entry = this.#steps.get(basename(run.path));
+    const entry = this.#runs.get(basename(run.path));
     if (entry) entry.ended = true;
   }
 
   line(): string {
-    const entries = [...this.#steps];
+    const entries = [...this.#runs];
     const finished = entries.filter(([, { ended }]) => ended).length;
     const active = entries
       .filter(([, { loss, ended }]) => loss !== null && !ended)
@@ -149,8 +161,11 @@ class Board {
           : `${name} is being tested`,
       );
     const [done, wanted] = [this.#sum("done"), this.#sum("wanted")];
-    const perStep = (performance.now() - this.#began) / Math.max(1, done - this.#before) / 60_000;
-    const left = done < wanted ? `about ${Math.ceil(perStep * (wanted - done))} minutes left` : "";
+    const minutes = (performance.now() - this.#began) / 60_000;
+    const left =
+      this.#before < done && done < wanted
+        ? `about ${Math.ceil((minutes * (wanted - done)) / (done - this.#before))} minutes left`
+        : "";
     return [`${finished} of ${entries.length} models trained`, ...active, left].filter(Boolean).join(", ");
   }
 }
