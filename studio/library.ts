@@ -13,6 +13,7 @@ export { type FlowDeclaration, type Formulation, monotoneFlow } from "../src/flo
 export { Flow } from "../src/flows/flow.js";
 export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
+export { logTicks, type Tick } from "../src/plots/log-ticks.js";
 export { Table } from "../src/table.js";
 export { evaluate } from "../src/training/evaluate.js";
 export { type RowJob, rowSource, type TrainingJob } from "../src/training/job.js";
