@@ -3,7 +3,7 @@ import { signal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Notice } from "../controls/notice.js";
-import { acceptDrops, dragging, refusal } from "../models/incoming.js";
+import { acceptDrops, dragging, opening, refusal } from "../models/incoming.js";
 import { home, ideas, pages, work } from "../pages/index.js";
 import { KernelsMissing } from "./kernels.js";
 import type { Page } from "./page.js";
@@ -74,6 +74,7 @@ export function App() {
             Something went wrong in this page: {fault.value}
           </Notice>
         )}
+        {opening.value && <Notice kind="info">Opening {opening.value}…</Notice>}
         {refusal.value && (
           <Notice
             kind="error"

@@ -219,6 +219,10 @@ describeInChromium("the studio", { timeout: 120_000 }, () => {
 
     await page.getByLabel("Model files").setInputFiles(files.slice(0, 1));
     await page.getByText("model.safetensors is missing").waitFor();
+    await page.getByRole("combobox", { name: "Model" }).selectOption("example");
+    await page.getByText("40 steps").waitFor({ state: "detached" });
+    await page.locator(".blocks").waitFor();
+    expect(page.url()).toMatch(/model=example$/);
   });
 
   it("says so when the worker that trains dies, and goes on from where it was", async () => {
