@@ -91,7 +91,8 @@ export function curveFigure(figure: CurveFigure): Picture {
 /** Plot would write 0.1 as 100m on a logarithmic axis. */
 function scaleOf(type: Scale, domain: readonly [number, number], ticks: number): Plot.ScaleOptions {
   if (type === "linear") return { ticks };
-  const labels = new Map(logTicks(domain, ticks).map(({ value, label }) => [value, label]));
+  // Of 5, 50 and 500, which Plot leaves without labels, the ticks remain.
+  const labels = new Map(logTicks(domain).map(({ value, label }) => [value, label]));
   return { type, ticks: [...labels.keys()], tickFormat: (tick: number) => labels.get(tick) ?? "" };
 }
 

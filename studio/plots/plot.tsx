@@ -23,6 +23,8 @@ interface PlotProps {
   yLabel?: string;
   /** Height of the plane by its width (default 1); with equal ranges, 1 makes units equally long. */
   aspect?: number;
+  /** The fewest pixels that the plane is high (default: what the aspect says), for wide planes on narrow pages. */
+  minHeight?: number;
   /** The most pixels that the whole plot is wide (default: as wide as its place). */
   maxWidth?: number;
   logX?: boolean;
@@ -51,7 +53,7 @@ const TICK = 8;
 const NAME = 22;
 
 export function Plot(props: PlotProps) {
-  const { label, aspect = 1, maxWidth, draw, children, onHover, onDrag } = props;
+  const { label, aspect = 1, minHeight = 0, maxWidth, draw, children, onHover, onDrag } = props;
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const clip = useId();
@@ -68,11 +70,11 @@ export function Plot(props: PlotProps) {
   const bottom = props.xLabel ? MARGIN.bottom : MARGIN.bottom - 16;
   const name = props.yLabel ? NAME : 0;
   // How many ticks there are depends on the size, and the size on the room for their labels: a size nearly right will do.
-  const most = aspect * (total - MARGIN.left - name - MARGIN.right);
+  const most = Math.max(minHeight, aspect * (total - MARGIN.left - name - MARGIN.right));
   const yTicks = ticksOf(props.y, props.logY ?? false, props.yTicks ?? ticksOn(most, props.logY ? 28 : 50));
   const left = name + Math.max(MARGIN.left, Math.ceil(widest(yTicks)) + TICK + 2);
   const width = Math.max(60, total - left - MARGIN.right);
-  const height = Math.round(width * aspect);
+  const height = Math.max(minHeight, Math.round(width * aspect));
   const xTicks = ticksOf(props.x, props.logX ?? false, props.xTicks ?? ticksOn(width, 70));
   const scales: Scales = {
     // A logarithmic scale has all that is used here of a linear one.

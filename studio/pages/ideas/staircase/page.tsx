@@ -142,6 +142,7 @@ export default function Staircase() {
               y={[10 ** Math.floor(Math.log10(Math.max(least, 1e-9))), 3]}
               logY
               aspect={0.36}
+              minHeight={200}
               xLabel="step"
               yLabel="mean squared error"
               grid
