@@ -3,16 +3,24 @@
  * their own: a bundler would pack these workers once more into every bundle that imports them.
  */
 export { type CsvTable, csvColumns, formatCsv, parseCsv } from "../src/data/csv.js";
+export { pixelTable } from "../src/data/images/pixels.js";
 export { toySource } from "../src/data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "../src/data/toy/index.js";
 export { ReferenceEngine } from "../src/engine/reference/engine.js";
 export { FlowError } from "../src/errors.js";
 export { type Preset, presets } from "../src/experiments/presets.js";
 export { TEST_FRACTION, tableJob } from "../src/experiments/table-job.js";
-export { type FlowDeclaration, type Formulation, monotoneFlow } from "../src/flows/declaration.js";
+export {
+  type FlowDeclaration,
+  type Formulation,
+  monotoneFlow,
+  parseDeclaration,
+} from "../src/flows/declaration.js";
 export { Flow } from "../src/flows/flow.js";
-export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
+export { decodeFlow, encodeFlow, parseJson } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
+export { latents } from "../src/flows/samples.js";
+export { logTicks, type Tick } from "../src/plots/log-ticks.js";
 export { Table } from "../src/table.js";
 export { evaluate } from "../src/training/evaluate.js";
 export { type RowJob, rowSource, type TrainingJob } from "../src/training/job.js";

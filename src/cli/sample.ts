@@ -1,6 +1,7 @@
 import { extname } from "node:path";
 import type { Command } from "commander";
 import { formatCsv } from "../data/csv.js";
+import { pixelTable } from "../data/images/pixels.js";
 import { writeNpy } from "../data/npy.js";
 import { check } from "../errors.js";
 import { writeFileAtomically } from "../flows/files.js";
@@ -53,7 +54,6 @@ Examples:
           data.kind === "table"
             ? data.columns
             : Array.from({ length: flow.dim }, (_, i) => `${image ? "pixel " : "x"}${i + 1}`);
-        const { pixelTable, sheetOf } = await import("../experiments/image-figures.js");
         const samples = image ? pixelTable(drawn, image.levels) : drawn;
         if (out === undefined) {
           process.stdout.write(formatCsv(samples, names));
@@ -63,6 +63,7 @@ Examples:
         else if (format === ".npy") writeFileAtomically(out, writeNpy(samples));
         else {
           const { samplesPicture } = await import("../experiments/figures.js");
+          const { sheetOf } = await import("../experiments/image-figures.js");
           const { renderPng } = await import("../plots/index.js");
           const title = `${count} samples of ${run.path}`;
           const picture = image ? sheetOf(samples, image, { title }) : samplesPicture(samples, names, title);

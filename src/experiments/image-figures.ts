@@ -1,4 +1,6 @@
 /** The pictures of image flows: sheets of samples, reconstructions, and paths in latent space. */
+
+import { pixelTable } from "../data/images/pixels.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps } from "../flows/flow-maps.js";
 import { imageSheet, type Picture, writePicture } from "../plots/index.js";
@@ -7,15 +9,6 @@ import { Table } from "../table.js";
 const SAMPLES = 64;
 
 type Image = NonNullable<Flow["declaration"]["image"]>;
-
-/** Noisy pixels, as flows make them, to the pixels below them, 0 to levels - 1. */
-export function pixelTable({ rows, columns, values }: Table, levels: number): Table {
-  return new Table(
-    rows,
-    columns,
-    values.map((x) => Math.min(levels - 1, Math.max(0, Math.floor(x)))),
-  );
-}
 
 export function sheetOf(
   rows: Table,

@@ -1,6 +1,6 @@
 /**
  * The safetensors format: 8 bytes of header length, a JSON header, then the numbers, little-endian.
- * Written as F64; F32 and F64 are read.
+ * Written as F64 unless told otherwise; F32 and F64 are read.
  */
 import { check, FlowError } from "../errors.js";
 
@@ -9,12 +9,18 @@ export interface Tensors {
   metadata: Record<string, string>;
 }
 
-export function encodeSafetensors({ tensors, metadata }: Tensors): Uint8Array {
+const WIDTH = { F32: 4, F64: 8 };
+
+export function encodeSafetensors(
+  { tensors, metadata }: Tensors,
+  { dtype = "F64" }: { dtype?: "F32" | "F64" } = {},
+): Uint8Array {
+  const width = WIDTH[dtype];
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, values }] of tensors) {
-    header[name] = { dtype: "F64", shape, data_offsets: [offset, offset + values.byteLength] };
-    offset += values.byteLength;
+    header[name] = { dtype, shape, data_offsets: [offset, offset + width * values.length] };
+    offset += width * values.length;
   }
   let text = new TextEncoder().encode(JSON.stringify(header));
   const padded = Math.ceil(text.length / 8) * 8;
@@ -26,8 +32,9 @@ export function encodeSafetensors({ tensors, metadata }: Tensors): Uint8Array {
   let at = 8 + padded;
   for (const { values } of tensors.values()) {
     for (const value of values) {
-      view.setFloat64(at, value, true);
-      at += 8;
+      if (dtype === "F64") view.setFloat64(at, value, true);
+      else view.setFloat32(at, value, true);
+      at += width;
     }
   }
   return bytes;
@@ -57,7 +64,7 @@ export function decodeSafetensors(bytes: Uint8Array, file: string): Tensors {
       "input",
       `${file}: tensor '${name}' has type ${dtype}, only F32 and F64 are read`,
     );
-    const width = dtype === "F64" ? 8 : 4;
+    const width = WIDTH[dtype];
     const count = Array.isArray(shape) ? shape.reduce((a, b) => a * b, 1) : Number.NaN;
     check(
       Array.isArray(offsets) &&

@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { check } from "../errors.js";
+import { logTicks } from "./log-ticks.js";
 import { compose, ink, type KeyEntry, type Picture, palette, panel } from "./picture.js";
 import { quantile, sorted } from "./quantile.js";
 
@@ -52,6 +53,8 @@ export function curveFigure(figure: CurveFigure): Picture {
   });
 
   const yDomain = figure.yDomain ?? domainOf(series, figure.rules ?? [], xScale, yScale);
+  const xs = series.flatMap(({ points }) => points.map(({ x }) => x));
+  const xDomain = [xs.reduce((a, b) => Math.min(a, b)), xs.reduce((a, b) => Math.max(a, b))] as const;
   const inside = ({ y }: { y: number }) => y >= yDomain[0] && y <= yDomain[1];
   const rules = (figure.rules ?? []).filter(inside);
   const marks: Plot.Markish[] = [Plot.gridY({ ticks: 6, stroke: ink, strokeOpacity: 0.12 })];
@@ -74,8 +77,8 @@ export function curveFigure(figure: CurveFigure): Picture {
     ...MARGINS,
     width: WIDTH,
     height: HEIGHT,
-    x: { type: xScale, label: xLabel, ticks: 7 },
-    y: { type: yScale, label: yLabel, domain: yDomain, ticks: 6 },
+    x: { label: xLabel, ...scaleOf(xScale, xDomain, 7) },
+    y: { label: yLabel, domain: yDomain, ...scaleOf(yScale, yDomain, 6) },
     marks,
   });
   const key = names.map((name): KeyEntry => {
@@ -83,6 +86,14 @@ export function curveFigure(figure: CurveFigure): Picture {
     return { name, colour: colourOf(name), mark: dots ? "dot" : "line" };
   });
   return compose({ rows: [[drawn]], title, caption, key: key.length > 1 ? key : [] });
+}
+
+/** Plot would write 0.1 as 100m on a logarithmic axis. */
+function scaleOf(type: Scale, domain: readonly [number, number], ticks: number): Plot.ScaleOptions {
+  if (type === "linear") return { ticks };
+  // Of 5, 50 and 500, which Plot leaves without labels, the ticks remain.
+  const labels = new Map(logTicks(domain).map(({ value, label }) => [value, label]));
+  return { type, ticks: [...labels.keys()], tickFormat: (tick: number) => labels.get(tick) ?? "" };
 }
 
 /** Running median: the medians of y in `bins` equal parts of the x axis; ascending x, empty parts left out. */

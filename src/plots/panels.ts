@@ -1,6 +1,7 @@
 /** Small multiples of drawings in the plane: curves, bands, filled regions, dots and bars, each over axes of its own. */
 import * as Plot from "@observablehq/plot";
 import { check } from "../errors.js";
+import { logTicks } from "./log-ticks.js";
 import { compose, ink, type KeyEntry, type Panel, type Picture, panel, shortTicks } from "./picture.js";
 
 type Numbers = ArrayLike<number>;
@@ -83,7 +84,7 @@ function drawn(options: PlanePanel, width: number, height: number | "equal"): Pa
       }
     : { ticks: ticks(width) };
   const yTicks =
-    yScale === "log" ? logTicks(options.yDomain) : { ticks: ticks(frame), ...shortTicks(yDomain, 1e5) };
+    yScale === "log" ? logAxis(options.yDomain) : { ticks: ticks(frame), ...shortTicks(yDomain, 1e5) };
   return panel(
     {
       width: MARGIN.left + width + MARGIN.right,
@@ -105,27 +106,11 @@ function drawn(options: PlanePanel, width: number, height: number | "equal"): Pa
   );
 }
 
-/** Ticks at logarithms: over several powers of ten at these alone, else at 1, 2 and 5 times them. */
-function logTicks([low, high]: readonly [number, number]) {
-  const powers = Array.from({ length: 61 }, (_, i) => i - 30);
-  const wide = high / low > 1e3;
-  // At most about eight labels.
-  const stride = Math.ceil(Math.log10(high / low) / 8);
-  const values = wide
-    ? powers.filter((n) => n % stride === 0).map((n) => 10 ** n)
-    : powers.flatMap((n) => [1, 2, 5].map((step) => step * 10 ** n));
-  const label = (value: number) =>
-    wide
-      ? `10${superscript(Math.round(Math.log10(value)))}`
-      : String(Number(value.toPrecision(3))).replace("-", "−");
-  return {
-    ticks: values.filter((value) => value >= low * 0.999 && value <= high * 1.001).map(Math.log10),
-    tickFormat: (tick: number) => label(10 ** tick),
-  };
+/** Plot's options of a linear axis that shows logarithms. */
+function logAxis(domain: readonly [number, number]) {
+  const labels = new Map(logTicks(domain).map(({ value, label }) => [Math.log10(value), label]));
+  return { ticks: [...labels.keys()], tickFormat: (tick: number) => labels.get(tick) ?? "" };
 }
-
-const superscript = (n: number) =>
-  String(n).replace(/[-\d]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
 
 function markish(mark: Mark, title: string, toAxis: (y: number) => number): Plot.Markish[] {
   if (mark.kind === "label") {

@@ -224,6 +224,13 @@ describe("curveFigure", () => {
     }
   });
 
+  it("writes numbers on log scales, not metric prefixes", () => {
+    const series = [{ name: "a", x: [1, 100], y: [0.02, 3] }];
+    const all = texts(curveFigure({ ...labels, series, xScale: "log", yScale: "log", yDomain: [0.02, 3] }));
+    expect(all).toEqual(expect.arrayContaining(["0.02", "0.1", "1", "50", "100"]));
+    expect(all.filter((text) => /[mk]$/.test(text))).toEqual([]);
+  });
+
   it("refuses series that are empty or of two lengths", () => {
     expect(codeOf(() => curveFigure({ ...labels, series: [] }))).toBe("usage");
     expect(codeOf(() => curveFigure({ ...labels, series: [{ name: "a", x: [], y: [] }] }))).toBe("usage");

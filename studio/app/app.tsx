@@ -3,8 +3,9 @@ import { signal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Notice } from "../controls/notice.js";
-import { acceptDrops, dragging, refusal } from "../models/incoming.js";
+import { acceptDrops, dragging, opening, refusal } from "../models/incoming.js";
 import { home, ideas, pages, work } from "../pages/index.js";
+import { KernelsMissing } from "./kernels.js";
 import type { Page } from "./page.js";
 import { addressOf, path } from "./route.js";
 import { setTheme, type Theme, theme } from "./theme.js";
@@ -67,11 +68,13 @@ export function App() {
       <Header />
       {dragging.value && <div class="drop-here">Drop a table or a model</div>}
       <main id="main" ref={main} tabIndex={-1}>
+        <KernelsMissing />
         {fault.value && (
           <Notice kind="error" action={{ label: "Load the page again", run: () => location.reload() }}>
             Something went wrong in this page: {fault.value}
           </Notice>
         )}
+        {opening.value && <Notice kind="info">Opening {opening.value}…</Notice>}
         {refusal.value && (
           <Notice
             kind="error"

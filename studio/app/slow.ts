@@ -1,5 +1,6 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
+import { cancelFrame, nextFrame } from "./frames.js";
 
 /**
  * A signal that follows what `read` says of other signals, but changes at most once in so many milliseconds: text and
@@ -8,23 +9,25 @@ import { useEffect, useMemo } from "preact/hooks";
 export function useSlow<Value>(read: () => Value, milliseconds = 120): ReadonlySignal<Value> {
   const shown = useMemo(() => signal(read()), []);
   useEffect(() => {
-    let last = Number.NEGATIVE_INFINITY;
-    let timer: ReturnType<typeof setTimeout> | undefined;
+    let last = -1;
     let newest: Value;
+    const show = (now: number) => {
+      // All that is equally slow changes in the same frame: the page is laid out once for all of it.
+      if (Math.floor(now / milliseconds) === last && !document.hidden) {
+        nextFrame(show);
+        return;
+      }
+      last = Math.floor(now / milliseconds);
+      shown.value = newest;
+    };
     const stop = effect(() => {
       newest = read();
-      if (timer !== undefined) return;
-      const show = () => {
-        timer = undefined;
-        last = performance.now();
-        shown.value = newest;
-      };
-      const wait = last + milliseconds - performance.now();
-      if (wait > 0) timer = setTimeout(show, wait);
-      else show();
+      // A hidden page has no frames, but its title and text may be read.
+      if (document.hidden) show(performance.now());
+      else nextFrame(show);
     });
     return () => {
-      clearTimeout(timer);
+      cancelFrame(show);
       stop();
     };
   });

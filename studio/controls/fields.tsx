@@ -1,5 +1,5 @@
 /** Controls with a label: each takes a signal, which it shows and sets. */
-import type { Signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
 
@@ -93,10 +93,17 @@ export function NumberField({ label, hint, value, min, max, step = 1, disabled }
 }
 
 interface SelectProps<Word extends string> extends Common {
-  value: Signal<Word>;
+  value: Signal<Word> | ReadonlySignal<Word>;
   options: readonly (Word | { value: Word; label: string })[];
+  /** What a choice does (default: it sets the signal, which then must not be a computed one). */
   onChange?: (value: Word) => void;
 }
+
+const setter =
+  <Word extends string>(value: ReadonlySignal<Word>) =>
+  (word: Word) => {
+    (value as Signal<Word>).value = word;
+  };
 
 /** One of several words, in a list that opens. */
 export function Select<Word extends string>({
@@ -104,7 +111,7 @@ export function Select<Word extends string>({
   hint,
   value,
   options,
-  onChange,
+  onChange = setter(value),
   disabled,
 }: SelectProps<Word>) {
   const id = useId();
@@ -115,10 +122,7 @@ export function Select<Word extends string>({
         id={id}
         value={value.value}
         disabled={disabled}
-        onChange={(event) => {
-          value.value = event.currentTarget.value as Word;
-          onChange?.(value.value);
-        }}
+        onChange={(event) => onChange(event.currentTarget.value as Word)}
       >
         {options.map((option) => {
           const { value, label } = typeof option === "string" ? { value: option, label: option } : option;
@@ -140,7 +144,7 @@ export function Choice<Word extends string>({
   hint,
   value,
   options,
-  onChange,
+  onChange = setter(value),
   disabled,
 }: SelectProps<Word>) {
   const name = useId();
@@ -158,10 +162,7 @@ export function Choice<Word extends string>({
                 name={name}
                 value={word}
                 checked={value.value === word}
-                onChange={() => {
-                  value.value = word;
-                  onChange?.(word);
-                }}
+                onChange={() => onChange(word)}
               />
               <span>{label}</span>
             </label>

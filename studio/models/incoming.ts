@@ -3,10 +3,14 @@ import { signal } from "@preact/signals";
 import { addressOf } from "../app/route.js";
 import { openTable } from "./csv.js";
 import { FILE } from "./data.js";
-import { openModel } from "./opened.js";
+import { imageModel, openedImages } from "./image-model.js";
+import { contentsOf } from "./model-files.js";
+import { openedFrom, show } from "./opened.js";
 
 /** Whether files are being dragged over the page. */
 export const dragging = signal(false);
+/** The name of what is being opened. */
+export const opening = signal<string | null>(null);
 /** What cannot be done with what was dropped. */
 export const refusal = signal<string | null>(null);
 
@@ -20,7 +24,6 @@ export async function take(files: readonly File[], title?: string): Promise<void
   if (models.length > 0) {
     const name =
       title ?? files.find(({ name }) => name.endsWith(".zip"))?.name.replace(/\.zip$/, "") ?? "the model";
-    location.hash = addressOf("inside", "model=opened");
     await openModel(
       files.filter(({ name }) => !tables.some((table) => table.name === name)),
       name,
@@ -39,6 +42,22 @@ export async function take(files: readonly File[], title?: string): Promise<void
   refusal.value =
     `${files[0].name} is neither a table (.csv, .tsv, .txt, also .gz) nor a model ` +
     "(a run directory, its .zip, or flow.json and model.safetensors).";
+}
+
+/** Opens a model on the page that shows its kind. */
+async function openModel(files: readonly File[], title: string): Promise<void> {
+  opening.value = title;
+  try {
+    const contents = await contentsOf(files);
+    const images = imageModel(contents, title);
+    if (images) openedImages.value = images;
+    else show(await openedFrom(contents, title));
+    location.hash = addressOf(images ? "images" : "inside", "model=opened");
+  } catch (error) {
+    refusal.value = (error as Error).message;
+  } finally {
+    opening.value = null;
+  }
 }
 
 /** Listens for files that are dropped anywhere. */

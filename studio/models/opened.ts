@@ -1,9 +1,9 @@
-/** A model that was opened: a run directory, its ZIP file, or flow.json and model.safetensors, dropped or chosen. */
+/** A model of the plane that was opened from its files. */
 import { type Signal, signal } from "@preact/signals";
-import { unzipSync } from "fflate";
 import { decodeFlow, parseCsv, type RowJob, Table, tableJob, toyDensity } from "../library.js";
 import { extentOf, SQUARE } from "./data.js";
 import type { Extent } from "./messages.js";
+import { type Config, type Contents, configOf, partsOf } from "./model-files.js";
 import { Pictures } from "./pictures.js";
 
 export interface Opened {
@@ -20,68 +20,20 @@ export interface Opened {
 }
 
 export const opened: Signal<Opened | null> = signal(null);
-export const complaint: Signal<string | null> = signal(null);
-export const opening: Signal<string | null> = signal(null);
 
-/** Larger files are no models of the plane. */
-const MOST_BYTES = 200e6;
-const NEEDED = ["flow.json", "model.safetensors"] as const;
-const WANTED = [...NEEDED, "config.json", "data.csv"];
-
-/** The part of config.json that matters here; anything may be missing. */
-interface Config {
-  data?: { kind?: string; name?: string; columns?: string[] };
-  training?: { seed?: number; steps?: number };
-}
-
-/** Opens a model from its files. What is wrong with them is said in `complaint`. */
-export async function openModel(files: readonly File[], title: string): Promise<boolean> {
-  complaint.value = null;
-  opening.value = `Opening ${title}`;
-  try {
-    const contents = new Map<string, Uint8Array>();
-    for (const file of files) {
-      if (file.size > MOST_BYTES) throw new Error(`${file.name} is too large for a model of the plane`);
-      const bytes = new Uint8Array(await file.arrayBuffer());
-      if (file.name.endsWith(".zip")) unzip(file.name, bytes, contents);
-      else contents.set(file.name, bytes);
-    }
-    const next = await openedFrom(contents, title);
-    opened.value?.pictures.end();
-    opened.value = next;
-    return true;
-  } catch (error) {
-    complaint.value = (error as Error).message;
-    return false;
-  } finally {
-    opening.value = null;
-  }
-}
-
-function unzip(name: string, bytes: Uint8Array, into: Map<string, Uint8Array>): void {
-  try {
-    const base = (path: string) => path.split("/").at(-1) ?? path;
-    const wanted = ({ name, originalSize }: { name: string; originalSize: number }) =>
-      WANTED.includes(base(name)) && !name.includes("checkpoint/") && originalSize <= MOST_BYTES;
-    for (const [path, content] of Object.entries(unzipSync(bytes, { filter: wanted })))
-      into.set(base(path), content);
-  } catch (cause) {
-    throw new Error(`${name} is not a ZIP file, or is cut short`, { cause });
-  }
+/** Puts a model in the place of the one that was opened before. */
+export function show(next: Opened): void {
+  opened.value?.pictures.end();
+  opened.value = next;
 }
 
 /** A model from the contents of its files, by name. Throws an error in words. */
-export async function openedFrom(contents: ReadonlyMap<string, Uint8Array>, title: string): Promise<Opened> {
-  const missing = NEEDED.filter((name) => !contents.has(name));
-  if (missing.length > 0) {
-    throw new Error(
-      `A model is made of flow.json and model.safetensors; ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing in ${title}.`,
-    );
-  }
-  const [declaration, weights] = NEEDED.map((name) => contents.get(name) as Uint8Array);
-  const flow = await decodeFlow({ declaration, weights });
+export async function openedFrom(contents: Contents, title: string): Promise<Opened> {
+  const flow = await decodeFlow(partsOf(contents, title));
   if (flow.dim !== 2) {
-    throw new Error(`${title} is a model of ${flow.dim} dimensions; this page shows those of two.`);
+    throw new Error(
+      `${title} is a model of ${flow.dim} dimensions; the studio shows those of two, and images.`,
+    );
   }
   const parameters = new Map(flow.parameters.list.map(({ name, values }) => [name, values.slice()]));
   const config = configOf(contents);
@@ -108,17 +60,7 @@ export async function openedFrom(contents: ReadonlyMap<string, Uint8Array>, titl
   };
 }
 
-function configOf(contents: ReadonlyMap<string, Uint8Array>): Config {
-  const bytes = contents.get("config.json");
-  if (!bytes) return {};
-  try {
-    return (JSON.parse(new TextDecoder().decode(bytes)) as Config | null) ?? {};
-  } catch (cause) {
-    throw new Error("config.json is not valid JSON; it may be half written", { cause });
-  }
-}
-
-function dataOf({ data, training }: Config, contents: ReadonlyMap<string, Uint8Array>) {
+function dataOf({ data, training }: Config, contents: Contents) {
   const seed = training?.seed ?? 0;
   if (data?.kind === "toy" && data.name !== undefined) {
     const { entropy, extent } = toyDensity(data.name);

@@ -24,6 +24,9 @@ const TEST_SAMPLES = 10_000;
 
 const tell = (news: PictureNews) => postMessage(news);
 
+/** The longest rest between two drawings: on a busy machine they take long, and pictures must not fall far behind. */
+const LONGEST_REST = 200;
+
 let share = 0.1;
 let newest: Snapshot | null = null;
 const tasks: { id: number; task: PictureTask }[] = [];
@@ -50,16 +53,17 @@ async function run(order: PictureOrder & { kind: "build" }): Promise<void> {
     wish();
   }
   const model = await Model.create(order.declaration, order.extent);
-  let pause = 0;
+  /** When the last drawing ended, and how long it took. */
+  let last = { end: 0, took: 0 };
   for (;;) {
-    if (tasks.length === 0 && (pause > 0 || share === 0 || !model.hasWork(newest))) {
-      const timer = pause > 0 ? setTimeout(() => wake?.(), pause) : 0;
-      const began = performance.now();
+    // By the share of now: it grows when training pauses, and the picture is to be finished then.
+    const rest = Math.min(LONGEST_REST, last.took * (1 / share - 1)) - (performance.now() - last.end);
+    if (tasks.length === 0 && (rest > 0 || share === 0 || !model.hasWork(newest))) {
+      const timer = rest > 0 && share > 0 ? setTimeout(() => wake?.(), rest) : 0;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
       clearTimeout(timer);
-      pause = Math.max(0, pause - (performance.now() - began));
       continue;
     }
     const task = tasks.shift();
@@ -72,7 +76,8 @@ async function run(order: PictureOrder & { kind: "build" }): Promise<void> {
     }
     const began = performance.now();
     await model.draw();
-    pause = (performance.now() - began) * (1 / share - 1);
+    const end = performance.now();
+    last = { end, took: end - began };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The page's end of the worker that draws: the pictures of one model, and its answers to single questions. */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { cancelFrame, nextFrame } from "../app/frames.js";
 import type { FlowDeclaration } from "../library.js";
 import { watch } from "./alive.js";
 import { DensityView } from "./density-view.js";
@@ -32,7 +33,8 @@ export class Pictures {
   readonly #began = performance.now();
   readonly #open = new Map<number, { done(result: never): void; failed(error: Error): void }>();
   #tasks = 0;
-  #request = 0;
+  /** When the pictures moved last; 0 while they stand. */
+  #last = 0;
 
   constructor(options: PictureOptions) {
     this.densityFrame = this.#densityFrame;
@@ -60,7 +62,7 @@ export class Pictures {
   end(): void {
     this.#unwatch();
     this.#worker.terminate();
-    cancelAnimationFrame(this.#request);
+    cancelFrame(this.#advance);
     this.#abandon("the model was put away");
   }
 
@@ -96,21 +98,19 @@ export class Pictures {
   }
 
   #animate(): void {
-    if (this.#request !== 0) return;
-    // The two pictures take turns: every frame changes one of them, for half of the painting.
-    const views = [
-      { view: this.density, frame: this.#densityFrame, last: performance.now(), moving: true },
-      { view: this.points, frame: this.#pointsFrame, last: performance.now(), moving: true },
-    ];
-    let turn = 0;
-    const next = (now: number) => {
-      turn ^= 1;
-      const each = views[turn];
-      each.moving = each.view.advance(Math.min(100, Math.max(0, now - each.last)));
-      each.last = now;
-      if (each.moving) each.frame.value++;
-      this.#request = views.some(({ moving }) => moving) ? requestAnimationFrame(next) : 0;
-    };
-    this.#request = requestAnimationFrame(next);
+    if (this.#last === 0) this.#last = performance.now();
+    nextFrame(this.#advance);
   }
+
+  readonly #advance = (now: number) => {
+    // After a pause, in a hidden page say, nothing leaps.
+    const passed = Math.min(100, Math.max(0, now - this.#last));
+    this.#last = now;
+    const density = this.density.advance(passed);
+    const points = this.points.advance(passed);
+    if (density) this.#densityFrame.value++;
+    if (points) this.#pointsFrame.value++;
+    if (density || points) nextFrame(this.#advance);
+    else this.#last = 0;
+  };
 }

@@ -15,6 +15,12 @@ export const work: readonly Page[] = [
     summary: "Carry points and a grid through every block, from the data to the normal density and back.",
     load: () => import("./inside/page.js"),
   },
+  {
+    path: "images",
+    title: "Images",
+    summary: "Draw handwritten digits from a flow with convolutions, or images from a model of your own.",
+    load: () => import("./images/page.js"),
+  },
 ];
 
 export const home: Page = {

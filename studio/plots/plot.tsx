@@ -3,6 +3,7 @@ import { effect } from "@preact/signals";
 import { type ScaleLinear, scaleLinear, scaleLog } from "d3-scale";
 import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { type Tick, ticksOf, ticksOn, widest } from "./ticks.js";
 
 /** From the units of the axes to pixels of the plot, and back with `invert`. */
 export interface Scales {
@@ -22,6 +23,8 @@ interface PlotProps {
   yLabel?: string;
   /** Height of the plane by its width (default 1); with equal ranges, 1 makes units equally long. */
   aspect?: number;
+  /** The fewest pixels that the plane is high (default: what the aspect says), for wide planes on narrow pages. */
+  minHeight?: number;
   /** The most pixels that the whole plot is wide (default: as wide as its place). */
   maxWidth?: number;
   logX?: boolean;
@@ -43,10 +46,14 @@ interface PlotProps {
   onDrag?: (point: { x: number; y: number; first: boolean }) => void;
 }
 
-const MARGIN = { top: 8, right: 12, bottom: 40, left: 50 };
+const MARGIN = { top: 8, right: 12, bottom: 40, left: 28 };
+/** From the end of the labels at the ticks of the upright axis to the axis. */
+const TICK = 8;
+/** The name of the upright axis, and the space beside it. */
+const NAME = 22;
 
 export function Plot(props: PlotProps) {
-  const { label, aspect = 1, maxWidth, draw, children, onHover, onDrag } = props;
+  const { label, aspect = 1, minHeight = 0, maxWidth, draw, children, onHover, onDrag } = props;
   const host = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const clip = useId();
@@ -60,10 +67,15 @@ export function Plot(props: PlotProps) {
     return () => observer.disconnect();
   }, []);
 
-  const left = props.yLabel ? MARGIN.left : MARGIN.left - 18;
   const bottom = props.xLabel ? MARGIN.bottom : MARGIN.bottom - 16;
+  const name = props.yLabel ? NAME : 0;
+  // How many ticks there are depends on the size, and the size on the room for their labels: a size nearly right will do.
+  const most = Math.max(minHeight, aspect * (total - MARGIN.left - name - MARGIN.right));
+  const yTicks = ticksOf(props.y, props.logY ?? false, props.yTicks ?? ticksOn(most, props.logY ? 28 : 50));
+  const left = name + Math.max(MARGIN.left, Math.ceil(widest(yTicks)) + TICK + 2);
   const width = Math.max(60, total - left - MARGIN.right);
-  const height = Math.round(width * aspect);
+  const height = Math.max(minHeight, Math.round(width * aspect));
+  const xTicks = ticksOf(props.x, props.logX ?? false, props.xTicks ?? ticksOn(width, 70));
   const scales: Scales = {
     // A logarithmic scale has all that is used here of a linear one.
     x: (props.logX ? (scaleLog() as unknown as ScaleLinear<number, number>) : scaleLinear())
@@ -105,7 +117,7 @@ export function Plot(props: PlotProps) {
         {props.grid && (
           <svg class="plot-svg" width={total} height={height + MARGIN.top + bottom} aria-hidden="true">
             <g transform={`translate(${left},${MARGIN.top})`}>
-              <Grid scales={scales} xTicks={props.xTicks} yTicks={props.yTicks} />
+              <Grid scales={scales} xTicks={xTicks} yTicks={yTicks} />
             </g>
           </svg>
         )}
@@ -121,7 +133,15 @@ export function Plot(props: PlotProps) {
             <rect width={width} height={height} />
           </clipPath>
           <g transform={`translate(${left},${MARGIN.top})`}>
-            <Axes {...props} scales={scales} left={left} bottom={bottom} />
+            <Axes
+              scales={scales}
+              xTicks={xTicks}
+              yTicks={yTicks}
+              xLabel={props.xLabel}
+              yLabel={props.yLabel}
+              left={left}
+              bottom={bottom}
+            />
             <g clip-path={`url(#${clip})`}>{total > 0 && children?.(scales)}</g>
             <rect class="plot-frame" width={width} height={height} />
           </g>
@@ -148,60 +168,50 @@ export function Plot(props: PlotProps) {
   );
 }
 
-const minus = (text: string) => text.replace("-", "−");
-
-/** About one in so many pixels. */
-const ticksOn = (length: number, pixels: number) => Math.max(2, Math.min(8, Math.round(length / pixels)));
+interface Ticks {
+  scales: Scales;
+  xTicks: readonly Tick[];
+  yTicks: readonly Tick[];
+}
 
 /** Lines at the ticks, under everything else. */
-function Grid({
-  scales: { x, y, width, height },
-  xTicks = ticksOn(width, 70),
-  yTicks = ticksOn(height, 50),
-}: {
-  scales: Scales;
-  xTicks: number | undefined;
-  yTicks: number | undefined;
-}) {
+function Grid({ scales: { x, y, width, height }, xTicks, yTicks }: Ticks) {
   return (
     <>
-      {x.ticks(xTicks).map((tick) => (
-        <line key={`x${tick}`} class="grid" x1={x(tick)} x2={x(tick)} y1={0} y2={height} />
+      {xTicks.map(({ value }) => (
+        <line key={`x${value}`} class="grid" x1={x(value)} x2={x(value)} y1={0} y2={height} />
       ))}
-      {y.ticks(yTicks).map((tick) => (
-        <line key={`y${tick}`} class="grid" x1={0} x2={width} y1={y(tick)} y2={y(tick)} />
+      {yTicks.map(({ value }) => (
+        <line key={`y${value}`} class="grid" x1={0} x2={width} y1={y(value)} y2={y(value)} />
       ))}
     </>
   );
 }
 
-function Axes({
-  scales: { x, y, width, height },
-  left,
-  bottom,
-  xLabel,
-  yLabel,
-  logX,
-  logY,
-  xTicks = logX ? 4 : ticksOn(width, 70),
-  yTicks = logY ? 4 : ticksOn(height, 50),
-}: PlotProps & { scales: Scales; left: number; bottom: number }) {
-  const [formatX, formatY] = [x.tickFormat(xTicks), y.tickFormat(yTicks)];
+interface AxesProps extends Ticks {
+  xLabel: string | undefined;
+  yLabel: string | undefined;
+  left: number;
+  bottom: number;
+}
+
+function Axes({ scales, xTicks, yTicks, xLabel, yLabel, left, bottom }: AxesProps) {
+  const { x, y, width, height } = scales;
   return (
     <g class="axes">
-      {x.ticks(xTicks).map((tick) => (
-        <g key={tick} transform={`translate(${x(tick)},0)`}>
+      {xTicks.map(({ value, label }) => (
+        <g key={value} transform={`translate(${x(value)},0)`}>
           <line class="tick" y1={height} y2={height + 5} />
           <text y={height + 17} text-anchor="middle">
-            {minus(formatX(tick))}
+            {label}
           </text>
         </g>
       ))}
-      {y.ticks(yTicks).map((tick) => (
-        <g key={tick} transform={`translate(0,${y(tick)})`}>
+      {yTicks.map(({ value, label }) => (
+        <g key={value} transform={`translate(0,${y(value)})`}>
           <line class="tick" x1={-5} x2={0} />
-          <text x={-8} dy="0.32em" text-anchor="end">
-            {minus(formatY(tick))}
+          <text x={-TICK} dy="0.32em" text-anchor="end">
+            {label}
           </text>
         </g>
       ))}
@@ -213,7 +223,7 @@ function Axes({
       {yLabel && (
         <text
           class="axis-label"
-          transform={`translate(${-left + 12},${height / 2}) rotate(-90)`}
+          transform={`translate(${-left + 13},${height / 2}) rotate(-90)`}
           text-anchor="middle"
         >
           {yLabel}

@@ -1,17 +1,9 @@
 /** The pages of the ideas in a real browser: what their main control changes, on every size and in both themes. */
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { temporary } from "../cli/cli.js";
 import { type Studio, startStudio } from "../cli/studio.js";
-
-const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const missing = !existsSync(executablePath);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** A loaded machine may be slow; nothing here waits for longer than it has to. */
-const PATIENCE = 45_000;
+import { axe, describeInChromium, launch, openPage, PATIENCE } from "./chromium.js";
 
 const slider = (page: Page, name: string) => page.getByRole("slider", { name, exact: true });
 const picture = (page: Page, name: RegExp) => page.getByRole("img", { name });
@@ -75,61 +67,47 @@ const moves: Record<string, (page: Page) => Promise<void>> = {
   },
 };
 
-describe.skipIf(missing)(
-  `the ideas in Chromium${missing ? ` (skipped: there is no ${executablePath})` : ""}`,
-  { timeout: 120_000 },
-  () => {
-    let studio: Studio;
-    let browser: Browser;
+describeInChromium("the ideas", { timeout: 120_000 }, () => {
+  let studio: Studio;
+  let browser: Browser;
 
-    beforeAll(async () => {
-      studio = await startStudio(temporary());
-      const args = ["--no-sandbox", "--disable-background-networking"];
-      browser = await chromium.launch({ executablePath, args });
-    }, 60_000);
+  beforeAll(async () => {
+    studio = await startStudio(temporary());
+    browser = await launch();
+  }, 60_000);
 
-    afterAll(async () => {
-      await browser?.close();
-      await studio?.end();
+  afterAll(async () => {
+    await browser?.close();
+    await studio?.end();
+  });
+
+  it.each(Object.entries(moves))("%s follows its control, in every form", async (name, move) => {
+    const said: string[] = [];
+    const page = await openPage(browser, `${studio.address}#/ideas/${name}`, said, {
+      colorScheme: "light",
     });
-
-    it.each(Object.entries(moves))("%s follows its control, in every form", async (name, move) => {
-      const context = await browser.newContext({
-        viewport: { width: 1280, height: 900 },
-        colorScheme: "light",
-      });
-      context.setDefaultTimeout(PATIENCE);
-      const page = await context.newPage();
-      const said: string[] = [];
-      page.on("console", (message) => said.push(`${message.type()}: ${message.text()}`));
-      page.on("pageerror", (error) => said.push(`uncaught: ${error.message}`));
-      await page.goto(`${studio.address}#/ideas/${name}`);
-      await page.locator("main h1").waitFor();
-      await move(page);
-      await page.evaluate(axe);
-      for (const [colorScheme, width] of [
-        ["light", 1280],
-        ["dark", 1280],
-        ["dark", 360],
-      ] as const) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 900 });
-        // Colours change over a frame or two.
-        await page.evaluate(
-          "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))",
-        );
-        await expect
-          .poll(() => page.evaluate("document.getAnimations().length"), { timeout: PATIENCE })
-          .toBe(0);
-        const { violations } = (await page.evaluate(
-          "axe.run(document.querySelector('main'), { resultTypes: ['violations'] })",
-        )) as { violations: { id: string; nodes: { html: string }[] }[] };
-        expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
-        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        expect(overflow, `${width} pixels`).toBeLessThanOrEqual(0);
-      }
-      expect(said).toEqual([]);
-      await context.close();
-    });
-  },
-);
+    await move(page);
+    await page.evaluate(axe);
+    for (const [colorScheme, width] of [
+      ["light", 1280],
+      ["dark", 1280],
+      ["dark", 360],
+    ] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      // Colours change over a frame or two.
+      await page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+      await expect
+        .poll(() => page.evaluate("document.getAnimations().length"), { timeout: PATIENCE })
+        .toBe(0);
+      const { violations } = (await page.evaluate(
+        "axe.run(document.querySelector('main'), { resultTypes: ['violations'] })",
+      )) as { violations: { id: string; nodes: { html: string }[] }[] };
+      expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
+      const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+      expect(overflow, `${width} pixels`).toBeLessThanOrEqual(0);
+    }
+    expect(said).toEqual([]);
+    await page.context().close();
+  });
+});

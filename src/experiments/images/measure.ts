@@ -1,10 +1,12 @@
 /** What a trained image flow does: samples, reconstructions, paths in latent space, and how good its estimates are. */
+
+import { pixelTable } from "../../data/images/pixels.js";
 import type { DataSource } from "../../data/source.js";
 import type { Flow } from "../../flows/flow.js";
 import type { FlowMaps } from "../../flows/flow-maps.js";
 import type { Table } from "../../table.js";
 import { bitsPerDimension } from "../../training/evaluate.js";
-import { imageOf, interpolations, pixelTable, reconstructions } from "../image-figures.js";
+import { imageOf, interpolations, reconstructions } from "../image-figures.js";
 
 /** In a row of a sheet. */
 export const COLUMNS = 12;

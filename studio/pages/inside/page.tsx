@@ -1,12 +1,11 @@
 /** See inside: points and a grid are carried from x through every block to z, and back. */
-import { effect, type Signal, signal, useComputed } from "@preact/signals";
+import { effect, type ReadonlySignal, signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { themeColour } from "../../app/theme.js";
 import { Select, Slider } from "../../controls/fields.js";
-import { FileButton } from "../../controls/file-button.js";
 import { Notice } from "../../controls/notice.js";
-import { take } from "../../models/incoming.js";
-import { complaint, opened, opening } from "../../models/opened.js";
+import { OpenModel } from "../../controls/open-model.js";
+import { opened } from "../../models/opened.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot, type Scales } from "../../plots/plot.js";
 import { Blocks } from "./blocks.js";
@@ -51,27 +50,15 @@ export default function Inside() {
       <div class="model-bar">
         <Select
           label="Model"
-          value={shown as Signal<string>}
+          value={shown as ReadonlySignal<string>}
           options={options}
           onChange={(key) => {
             settings.model.value = key as typeof settings.model.value;
             if (key === "example") void fetchExample();
           }}
         />
-        <FileButton
-          accept=".zip,.json,.safetensors"
-          multiple
-          label="Model files"
-          onFiles={(files) => void take(files)}
-        >
-          Open a model…
-        </FileButton>
-        <p class="note">
-          A run directory, its ZIP file, or flow.json and model.safetensors; also by dropping them.
-        </p>
+        <OpenModel />
       </div>
-      {opening.value && <Notice kind="info">{opening.value}…</Notice>}
-      {complaint.value && <Notice kind="error">{complaint.value}</Notice>}
       {exampleFailure.value && !source.value && <Notice kind="error">{exampleFailure.value}</Notice>}
       {failure.value && <Notice kind="error">{failure.value}</Notice>}
       {journey.value ? <Way now={journey.value} /> : <Waiting />}

@@ -4,6 +4,7 @@ import { addressSettings, choice } from "../../app/settings.js";
 import type { RowJob } from "../../library.js";
 import { rowSource } from "../../library.js";
 import type { Extent } from "../../models/messages.js";
+import { fetchModel } from "../../models/model-files.js";
 import { type Opened, opened, openedFrom } from "../../models/opened.js";
 import type { Pictures } from "../../models/pictures.js";
 import { session } from "../train/session.js";
@@ -35,15 +36,8 @@ export async function fetchExample(): Promise<void> {
   if (example.value) return;
   exampleFailure.value = null;
   try {
-    const names = ["flow.json", "model.safetensors", "config.json"];
-    const contents = await Promise.all(
-      names.map(async (name) => {
-        const answer = await fetch(`./example/${name}`);
-        if (!answer.ok) throw new Error(`the server says ${answer.status}`);
-        return [name, new Uint8Array(await answer.arrayBuffer())] as const;
-      }),
-    );
-    example.value = await openedFrom(new Map(contents), "2spirals, 5,000 steps");
+    const contents = await fetchModel("example");
+    example.value = await openedFrom(contents, "2spirals, 5,000 steps");
   } catch (error) {
     exampleFailure.value = `The example could not be loaded: ${(error as Error).message}`;
   }

@@ -151,7 +151,10 @@ function FileField() {
                 value: String(j + 1),
                 label: numeric ? name : `${name} (text)`,
               }))}
-              onChange={readColumns}
+              onChange={(column) => {
+                columns[i].value = column;
+                readColumns();
+              }}
             />
           ))}
         </div>

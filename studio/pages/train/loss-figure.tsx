@@ -29,7 +29,8 @@ export function LossFigure({ entropy, file }: { entropy: number | null; file: st
         y={[low, high]}
         xLabel="step"
         yLabel="loss (nats)"
-        aspect={0.62}
+        // Beside square figures it is nearly as high, with its legend.
+        aspect={shown.length > 1 ? 0.8 : 0.62}
         grid
         draw={(context, scales) => {
           drawn.value;

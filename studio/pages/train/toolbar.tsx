@@ -1,5 +1,6 @@
 /** The buttons of training, and how it goes. */
 import { useSignal, useSignalEffect } from "@preact/signals";
+import { cancelFrame, nextFrame } from "../../app/frames.js";
 import { useSlow } from "../../app/slow.js";
 import { Notice } from "../../controls/notice.js";
 import {
@@ -111,7 +112,6 @@ function Figures() {
       frames.value = Number.NaN;
       return;
     }
-    let request = 0;
     let count = 0;
     let began = performance.now();
     const next = (now: number) => {
@@ -121,10 +121,10 @@ function Figures() {
         count = 0;
         began = now;
       }
-      request = requestAnimationFrame(next);
+      nextFrame(next);
     };
-    request = requestAnimationFrame(next);
-    return () => cancelAnimationFrame(request);
+    nextFrame(next);
+    return () => cancelFrame(next);
   });
   const models = session.value?.models ?? [];
   const step = useSlow(() => stepsDone.value.toLocaleString("en"));

@@ -8,13 +8,13 @@ import { quantile, sorted } from "../../../../src/plots/quantile.js";
 import { addressSettings, choice, flag, number } from "../../../app/settings.js";
 import { Check, Choice, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { WorkerFailure } from "../../../controls/worker-failure.js";
+import { useWorker } from "../../../models/use-worker.js";
 import { Curve } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
 import { Plot } from "../../../plots/plot.js";
 import { fixed } from "../format.js";
 import { Idea } from "../idea.js";
-import { useWorker } from "../use-worker.js";
-import { WorkerFailure } from "../worker-failure.js";
 import { DEPTHS, type DepthNews, type DepthOrder, INPUTS, NETWORKS, ROUNDS } from "./messages.js";
 
 const END = 2.5;

@@ -1,6 +1,6 @@
 /** Draws random networks and measures the gradients through them. */
 import { gradientNorms } from "../../../../src/experiments/theory/gradient-norms.js";
-import { serve } from "../serve.js";
+import { serve } from "../../../models/serve.js";
 import { type DepthNews, type DepthOrder, INPUTS, NETWORKS } from "./messages.js";
 
 serve<DepthOrder, DepthNews>(async (order) => {

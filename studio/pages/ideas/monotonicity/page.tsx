@@ -5,14 +5,14 @@ import { slopeBounds } from "../../../../src/bijections/slopes.js";
 import { addressSettings, number } from "../../../app/settings.js";
 import { Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { WorkerFailure } from "../../../controls/worker-failure.js";
+import { useWorker } from "../../../models/use-worker.js";
 import { Curve } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
 import { Plot } from "../../../plots/plot.js";
 import { fixed } from "../format.js";
 import { formulations } from "../formulations.js";
 import { Idea } from "../idea.js";
-import { useWorker } from "../use-worker.js";
-import { WorkerFailure } from "../worker-failure.js";
 import { END, POINTS, type SlopesNews, type SlopesOrder, STEPS } from "./messages.js";
 
 const settings = addressSettings("ideas/monotonicity", {

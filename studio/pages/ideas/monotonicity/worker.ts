@@ -17,7 +17,7 @@ import {
   trainedFor,
 } from "../../../../src/experiments/theory/slope-networks.js";
 import { type Formulation, Table } from "../../../library.js";
-import { serve } from "../serve.js";
+import { serve } from "../../../models/serve.js";
 import { END, POINTS, type SlopeCurve, type SlopesNews, type SlopesOrder, STEPS } from "./messages.js";
 
 const RANDOM_NETWORKS = 6;

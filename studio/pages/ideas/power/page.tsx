@@ -12,15 +12,15 @@ import {
 import { addressSettings, number } from "../../../app/settings.js";
 import { Choice, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { WorkerFailure } from "../../../controls/worker-failure.js";
 import type { Formulation } from "../../../library.js";
+import { useWorker } from "../../../models/use-worker.js";
 import { Curve } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
 import { Plot } from "../../../plots/plot.js";
 import { fixed } from "../format.js";
 import { formulations } from "../formulations.js";
 import { Idea } from "../idea.js";
-import { useWorker } from "../use-worker.js";
-import { WorkerFailure } from "../worker-failure.js";
 import { type PowerNews, type PowerOrder, STEPS } from "./messages.js";
 import { type View, viewOf } from "./view.js";
 

@@ -16,7 +16,7 @@ import {
   RATE,
 } from "../../../../src/experiments/theory/pairs.js";
 import type { Formulation } from "../../../library.js";
-import { serve } from "../serve.js";
+import { serve } from "../../../models/serve.js";
 import { type PowerNews, type PowerOrder, STEPS } from "./messages.js";
 
 /** Steps at a time: few enough to be watched. */

@@ -6,13 +6,13 @@ import { variants } from "../../../../src/experiments/staircase/protocol.js";
 import { addressSettings, number } from "../../../app/settings.js";
 import { NumberField, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { WorkerFailure } from "../../../controls/worker-failure.js";
+import { useWorker } from "../../../models/use-worker.js";
 import { Curve, graphOf } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
 import { Plot } from "../../../plots/plot.js";
 import { short } from "../format.js";
 import { Idea } from "../idea.js";
-import { useWorker } from "../use-worker.js";
-import { WorkerFailure } from "../worker-failure.js";
 import { POINTS, type StaircaseNews, type StaircaseOrder, xOf } from "./messages.js";
 
 const settings = addressSettings("ideas/staircase", {
@@ -142,6 +142,7 @@ export default function Staircase() {
               y={[10 ** Math.floor(Math.log10(Math.max(least, 1e-9))), 3]}
               logY
               aspect={0.36}
+              minHeight={200}
               xLabel="step"
               yLabel="mean squared error"
               grid

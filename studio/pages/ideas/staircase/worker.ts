@@ -4,7 +4,7 @@ import { alone } from "../../../../src/engine/communicator.js";
 import { declarationOf, quick, variants } from "../../../../src/experiments/staircase/protocol.js";
 import { createTrainer } from "../../../../src/training/job.js";
 import { Table, type Trainer } from "../../../library.js";
-import { serve } from "../serve.js";
+import { serve } from "../../../models/serve.js";
 import { POINTS, type StaircaseNews, type StaircaseOrder, xOf } from "./messages.js";
 
 /** How long a slice of training may take. */

@@ -1,5 +1,5 @@
-import { Notice } from "../../controls/notice.js";
-import type { WorkerLink } from "./use-worker.js";
+import type { WorkerLink } from "../models/use-worker.js";
+import { Notice } from "./notice.js";
 
 /** Says that the worker of a page has ended, and starts another. */
 export function WorkerFailure({ link }: { link: Pick<WorkerLink<never>, "failure" | "restart"> }) {

@@ -1,5 +1,5 @@
-/** The worker's end of an idea: orders one after the other, and failures in words. */
-import { holdLock } from "../../models/alive.js";
+/** The worker's end of a page that asks and is answered: orders one after the other, and failures in words. */
+import { holdLock } from "./alive.js";
 import type { Failed } from "./use-worker.js";
 
 /** Answers each order with the news that `answer` resolves to. Of orders that came meanwhile all are answered. */

@@ -1,8 +1,8 @@
 import { type Signal, signal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { watch } from "../../models/alive.js";
+import { watch } from "./alive.js";
 
-/** What every worker of an idea may say besides its own news. */
+/** What every worker that serves may say besides its own news. */
 export type Failed = { readonly kind: "failed"; readonly message: string };
 
 export interface WorkerLink<Order> {

@@ -1,0 +1,21 @@
+/** Samples images: latents of the normal density, times the temperature, through the inverse of the flow. */
+import "../../models/no-eval.js";
+import { decodeFlow, type Flow, latents, pixelTable } from "../../library.js";
+import { serve } from "../../models/serve.js";
+import type { ImagesNews, ImagesOrder } from "./messages.js";
+
+let flow: Flow;
+let levels = 0;
+
+serve<ImagesOrder, ImagesNews>(async (order) => {
+  if (order.kind === "open") {
+    flow = await decodeFlow(order);
+    levels = flow.declaration.image?.levels ?? 0;
+    return { kind: "opened", parameters: flow.parameters.values.length };
+  }
+  const { turn, first, count, seed, temperature } = order;
+  const z = latents(first + count, flow.dim, seed).slice(first, first + count);
+  for (let i = 0; i < z.values.length; i++) z.values[i] *= temperature;
+  const { x } = await flow.inverse(z, { logDet: false });
+  return { kind: "images", turn, first, pixels: pixelTable(x, levels).values };
+});
