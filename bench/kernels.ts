@@ -10,7 +10,7 @@ import { activations } from "../src/activations/index.js";
 import { type Grid, type Matrix, matrix, TAPS } from "../src/engine/engine.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
 import { imagePresets } from "../src/experiments/image-presets.js";
-import { IMAGES_A_PASS } from "../src/flows/flow.js";
+import { imagesAPass } from "../src/flows/flow.js";
 import { ROW_GAP } from "../src/networks/network.js";
 
 /** The matrices (rows x columns) of one network, and its jets: their tangents, and the samples of a pass. */
@@ -49,9 +49,9 @@ const protocols: readonly Protocol[] = [
 
 /** The presets whose convolutions are measured, with the images that they are made for. */
 const imageProtocols = [
-  { name: "digits", channels: 1, side: 8, images: IMAGES_A_PASS },
-  { name: "mnist-small", channels: 1, side: 28, images: IMAGES_A_PASS },
-  { name: "cifar10-small", channels: 3, side: 32, images: IMAGES_A_PASS },
+  { name: "digits", channels: 1, side: 8, images: imagesAPass(8, 8) },
+  { name: "mnist-small", channels: 1, side: 28, images: imagesAPass(28, 28) },
+  { name: "cifar10-small", channels: 3, side: 32, images: imagesAPass(32, 32) },
   { name: "cifar10", channels: 3, side: 32, images: 8 },
 ] as const;
 

@@ -26,8 +26,15 @@ import { logit, type Start, standardise } from "./start.js";
 
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
 
-/** Images a pass: their activations then stay in the second-level cache. */
-export const IMAGES_A_PASS = 16;
+/** Pixels a pass, and the fewest and most images: their activations then stay in the second-level cache. */
+const PIXELS_A_PASS = 16 * 28 * 28;
+const [FEWEST_IMAGES, MOST_IMAGES] = [16, 64];
+
+/** The number of images of that size that one pass works on best. */
+export function imagesAPass(height: number, width: number): number {
+  const images = Math.floor(PIXELS_A_PASS / (height * width));
+  return Math.min(MOST_IMAGES, Math.max(FEWEST_IMAGES, images));
+}
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
 
@@ -76,7 +83,9 @@ export class Flow implements FlowMaps {
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
     const engine = options.engine ?? (await WasmEngine.create());
-    const capacity = options.capacity ?? (parsed.estimator ? IMAGES_A_PASS : engine.preferredBatch);
+    const { estimator, image } = parsed;
+    const suitable = estimator && image ? imagesAPass(image.height, image.width) : engine.preferredBatch;
+    const capacity = options.capacity ?? suitable;
     check(
       Number.isInteger(capacity) && capacity > 0,
       "usage",
