@@ -108,6 +108,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
     const result = await trainRun(start, {
       goOn: `monotone-flows train --resume ${run.path}`,
       onStep: bar.update,
+      onInterrupt: bar.endWith,
       onTest: async (flow, step) => {
         if (!source.image) return;
         const { writeSamples } = await import("../experiments/image-figures.js");

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { encode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
+import { checkpointAfter } from "./checkpoints.js";
 import { expectComplaint, json, run, start, temporary } from "./cli.js";
 
 const folder = temporary();
@@ -36,9 +37,8 @@ describe("digits", () => {
       expect(existsSync(join(folder, whole, "figures", "samples-step-10.png"))).toBe(true);
 
       const { child, end } = start(folder, "train", ...options, "--out", broken);
-      child.stderr?.on("data", (data) => {
-        if (/step \d+\/12|Training/.test(String(data))) setTimeout(() => child.kill("SIGINT"), 2500);
-      });
+      await checkpointAfter(0, join(folder, broken), child);
+      child.kill("SIGINT");
       const stopped = await end;
       // A machine in a hurry is through before the signal: then there is nothing to go on with.
       if (stopped.code === 1) {
