@@ -8,6 +8,8 @@ const SMOOTHING = 0.05;
 export interface Progress {
   update(step: number, loss: number): void;
   end(): void;
+  /** Ends the bar, and writes a line below it. */
+  endWith(line: string): void;
 }
 
 /** `images`: how many each step takes, where the speed is to be told in images. */
@@ -36,10 +38,24 @@ export function progress(
       { format, stream: process.stderr, hideCursor: true, barsize: 24 },
       Presets.shades_classic,
     );
-    bar.start(steps, first, { loss: "-", speed: "-", left: "-" });
+    let ended = false;
+    const end = () => {
+      if (bar.isActive) bar.stop();
+      ended = true;
+    };
     return {
-      update: (step, loss) => bar.update(step, { loss: smooth(loss), speed: told(step), left: left(step) }),
-      end: () => bar.stop(),
+      update(step, loss) {
+        if (ended) return;
+        const payload = { loss: smooth(loss), speed: told(step), left: left(step) };
+        if (bar.isActive) bar.update(step, payload);
+        // Not before: a signal would end the process and leave a terminal without its cursor.
+        else bar.start(steps, step, payload);
+      },
+      end,
+      endWith(line) {
+        end();
+        process.stderr.write(`${line}\n`);
+      },
     };
   }
   let last = began;
@@ -53,6 +69,7 @@ export function progress(
       );
     },
     end: () => {},
+    endWith: (line) => process.stderr.write(`${line}\n`),
   };
 }
 

@@ -99,7 +99,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
   const { steps, batch } = config.training;
   const first = state?.step ?? 0;
   remark(
-    `${first > 0 ? `Going on from step ${first}` : "Training"}: ${config.preset} on ${source.name}, ${steps} steps, ` +
+    `${first > 0 ? `Going on from step ${first}` : "Training"}: ${modelOn(config.preset, source.name)}, ${steps} steps, ` +
       `${config.threads} ${config.threads === 1 ? "thread" : "threads"}, in ${run.path}`,
   );
   const { unit } = likelihood(source, config.training.seed);
@@ -108,6 +108,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
     const result = await trainRun(start, {
       goOn: `monotone-flows train --resume ${run.path}`,
       onStep: bar.update,
+      onInterrupt: bar.endWith,
       onTest: async (flow, step) => {
         if (!source.image) return;
         const { writeSamples } = await import("../experiments/image-figures.js");
@@ -262,13 +263,17 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   return { run, data: data.job, state };
 }
 
+/** A preset that has the name of the data says it once. */
+const modelOn = (presetName: string, data: string) =>
+  presetName === data ? presetName : `${presetName} on ${data}`;
+
 /** The density or the samples beside the data, and the loss curve. */
 async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: RunSummary): Promise<void> {
   const { training, preset: presetName } = run.config;
   // The plotting libraries are loaded only now: training needs none of their memory.
   const { densityPicture, lossPicture } = await import("../experiments/figures.js");
   const { writePicture } = await import("../plots/index.js");
-  const title = `${presetName} on ${source.name}`;
+  const title = modelOn(presetName, source.name);
   if (source.image) {
     const { writeSamples } = await import("../experiments/image-figures.js");
     const caption = `${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} bits/dim`;

@@ -56,6 +56,8 @@ export class Flow implements FlowMaps {
   readonly shapes: readonly Shape[];
   /** The learned noise on pixels, where the declaration asks for it. */
   readonly dequantizer: Dequantizer | null;
+  /** Called between the blocks of all work: there others can have their turn, and an error ends what is being done. */
+  pause: (() => Promise<void>) | null = null;
   readonly #start: Start | null;
   readonly #probes: Probes | null;
   /** points[0] is the input of the chain, points[i + 1] the output of its i-th bijection. */
@@ -168,7 +170,10 @@ export class Flow implements FlowMaps {
 
   /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
   async iterate(rounds?: number): Promise<void> {
-    for (const b of this.bijections) await b.iterate?.(rounds);
+    for (const b of this.bijections) {
+      await b.iterate?.(rounds);
+      await this.pause?.();
+    }
     await this.dequantizer?.iterate(rounds);
   }
 
@@ -329,6 +334,7 @@ export class Flow implements FlowMaps {
     const from = this.#split(input, cut ?? inputShape);
     await step(this.bijections[i], to.active, from.active);
     if (to.done && from.done) this.engine.combine(to.done, 1, from.done);
+    await this.pause?.();
   }
 
   /** F(x) and the log-determinants of the samples that `write` put there; everything stays on the engine. */

@@ -115,6 +115,6 @@ describe.each([
 it("needs sizes that can be squeezed", () => {
   expect(() => imageFlow({ ...TINY, height: 8, width: 4 })).not.toThrow();
   expect(() => imageFlow({ ...TINY, height: 6, width: 6 })).toThrow(
-    /images of 4 x 3 x 3 cannot be squeezed: height and width must be even; use fewer scales/,
+    /images of 6 x 6 pixels do not fit: they are squeezed 2 times, so width and height must be multiples of 4; resize/,
   );
 });

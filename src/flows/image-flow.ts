@@ -1,4 +1,5 @@
 /** Multi-scale flows of images: convolutional blocks between squeezes, then fully connected blocks. */
+import { check } from "../errors.js";
 import {
   type BijectionDeclaration,
   type EstimatorOptions,
@@ -7,7 +8,7 @@ import {
   type NetworkOptions,
   parseDeclaration,
 } from "./declaration.js";
-import { type Shape, shapeAfter, sizeOf } from "./shape.js";
+import { sizeOf } from "./shape.js";
 
 export interface ImageFlowOptions {
   /** Of an image, in pixels. */
@@ -95,8 +96,14 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   const end: BijectionDeclaration[] =
     connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, stem, growth })] : [];
   const bijections = [...scales, ...end];
-  // Sizes that cannot be squeezed are refused before anything is built.
-  bijections.reduce<Shape>((shape, b) => shapeAfter(b.kind, shape), { channels, height, width });
+  const squeezes = bijections.filter((b) => b.kind === "squeeze").length;
+  const unit = 2 ** squeezes;
+  check(
+    height % unit === 0 && width % unit === 0,
+    "usage",
+    `images of ${width} x ${height} pixels do not fit: they are squeezed ${squeezes === 1 ? "once" : `${squeezes} times`}, ` +
+      `so width and height must be multiples of ${unit}; resize or crop them, or use fewer scales`,
+  );
   return parseDeclaration(
     {
       dim: sizeOf({ channels, height, width }),

@@ -1,4 +1,4 @@
-/** The program of the ranks 1, 2, ...: the same steps as rank 0, until the end or until some rank asks to stop. */
+/** The program of the ranks 1, 2, ...: the same steps as rank 0, which ends this thread where it stops earlier. */
 import { FlowError } from "../errors.js";
 import { serve } from "../ranks/start.js";
 import { ThreadCommunicator } from "../ranks/thread-communicator.js";
@@ -8,10 +8,7 @@ import type { RankTask } from "./ranks.js";
 serve(async ({ job, shared, rank }: RankTask) => {
   const trainer = await createTrainer(job, new ThreadCommunicator(shared, rank));
   try {
-    while (trainer.step < job.options.steps) {
-      const { stop } = await trainer.advance();
-      if (stop) break;
-    }
+    while (trainer.step < job.options.steps) await trainer.advance();
   } catch (error) {
     // All ranks see a loss that is not finite in the same step, and rank 0 reports it.
     if (!(error instanceof FlowError && error.code === "numerical")) throw error;

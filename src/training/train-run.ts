@@ -11,6 +11,7 @@ import { saveFlow } from "../flows/model-files.js";
 import { withRanks } from "../ranks/pool.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
 import { bitsPerDimension, densities, type Evaluation, summarise } from "./evaluate.js";
+import { Interruption } from "./interruption.js";
 import { type DataJob, dataSource } from "./job.js";
 import { meanSquaredError } from "./regression.js";
 import type { Run } from "./run.js";
@@ -47,6 +48,8 @@ export interface Score {
 export interface RunOptions {
   /** The command that goes on with the run, named where it is stopped. */
   goOn: string;
+  /** At the first SIGINT or SIGTERM: what comes of it, in one sentence. */
+  onInterrupt?(sentence: string): void;
   /** After every step: the steps done and the batch's loss. */
   onStep?(step: number, loss: number): void;
   /** With the flow, after each test on the way. */
@@ -100,74 +103,90 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
 
 /**
  * Trains to the last step of the run's configuration, and leaves the model, `metrics.jsonl`, the last checkpoint and
- * `summary.json` (last) in its directory. SIGINT and SIGTERM stop it after a checkpoint, with an `internal` error that
- * names `goOn`. Throws a `numerical` error that names the last good checkpoint if the loss is no longer finite.
+ * `summary.json` (last) in its directory. SIGINT and SIGTERM stop it after the step at hand, or in the midst of a test,
+ * with a checkpoint and an `internal` error that names `goOn`; a second one ends the process at once. Throws a
+ * `numerical` error that names the last good checkpoint if the loss is no longer finite.
  */
 export async function trainRun({ run, data, state }: RunJob, options: RunOptions): Promise<RunResult> {
   const { config } = run;
   const { steps, seed } = config.training;
   const source = await dataSource(data);
   const score = (config.training.objective === "regression" ? meanSquaredError : likelihood)(source, seed);
-  run.truncateMetrics(state?.step ?? 0);
   const tested = source.image ? TEST_IMAGES : TEST_SAMPLES;
   const log = new MetricsLog(run, score, tested, state);
   const saver = new CheckpointSaver(run, state);
   const stepTimes: number[] = [];
-  let interrupted = false;
-  const interrupt = () => {
-    interrupted = true;
-  };
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  const interruption = new Interruption(() =>
+    options.onInterrupt?.(
+      `stopping with a checkpoint, after the step at hand at the latest; a second Ctrl-C ends at once, and loses ${saver.unsaved()}`,
+    ),
+  );
+  const record = (trainer: Trainer) =>
+    interruption.unlessHeard(trainer.flow, () =>
+      log.write(trainer, async (flow) => options.onTest?.(flow, trainer.step)),
+    );
   let stepBegan = performance.now();
   try {
     const job = { data, declaration: config.flow, options: config.training, state };
-    const { trainer, stopped } = await train(job, config.threads, {
+    const { trainer } = await train(job, config.threads, {
+      async onStart(trainer) {
+        // Signals before the first step end the process, as nothing is lost by that.
+        interruption.listen();
+        // The line in whose test the run was interrupted.
+        await record(trainer);
+        stepBegan = performance.now();
+        return interruption.heard;
+      },
       async onStep(trainer, result) {
         stepTimes.push(performance.now() - stepBegan);
         const { step } = trainer;
         saver.save();
         options.onStep?.(step, score.perNat * result.loss);
-        await log.add(trainer, result, (flow) => options.onTest?.(flow, step));
-        if (step % config.checkpointEvery === 0 || step === steps || result.stop) {
+        log.add(result);
+        await record(trainer);
+        if (step % config.checkpointEvery === 0 || step === steps || interruption.heard) {
           saver.hold({ ...trainer.state(), sums: log.sums() });
-          if (result.stop) saver.save();
+          if (interruption.heard) saver.save();
         }
         stepBegan = performance.now();
-        return interrupted;
+        return interruption.heard;
       },
     });
-    if (stopped && trainer.step < steps)
-      throw new FlowError("internal", `stopped at step ${trainer.step}; go on with: ${options.goOn}`);
     const { flow } = trainer;
-    await trainer.finish();
-    const ranks = config.threads;
-    const test = await withRanks(flow, (pool) => score.measure(pool, testSamples), { ranks });
-    check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
+    const result = await interruption.unlessHeard(flow, async () => {
+      await trainer.finish();
+      const ranks = config.threads;
+      const test = await withRanks(flow, (pool) => score.measure(pool, testSamples), { ranks });
+      check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
+      saver.save();
+      saveFlow(flow, run.path);
+      stepTimes.sort((a, b) => a - b);
+      const summary = {
+        run: run.path,
+        data: source.name,
+        steps,
+        testLoss: test.loss,
+        standardError: test.standardError,
+        unit: score.unit,
+        entropy: score.floor,
+        gap: score.floor === null ? null : test.loss - score.floor,
+        msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
+        seconds: log.seconds(),
+        unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
+        peakMemoryMB: process.resourceUsage().maxRSS / 1024,
+      };
+      await options.onTrained?.(flow, { summary, test });
+      writeFileAtomically(run.file("summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
+      return { summary, test };
+    });
+    if (result) return result;
     saver.save();
-    saveFlow(flow, run.path);
-    stepTimes.sort((a, b) => a - b);
-    const summary = {
-      run: run.path,
-      data: source.name,
-      steps,
-      testLoss: test.loss,
-      standardError: test.standardError,
-      unit: score.unit,
-      entropy: score.floor,
-      gap: score.floor === null ? null : test.loss - score.floor,
-      msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
-      seconds: log.seconds(),
-      unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
-      peakMemoryMB: process.resourceUsage().maxRSS / 1024,
-    };
-    await options.onTrained?.(flow, { summary, test });
-    writeFileAtomically(run.file("summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
-    return { summary, test };
+    throw new FlowError("internal", `stopped at step ${trainer.step}; go on with: ${options.goOn}`);
   } catch (error) {
     if (!(error instanceof FlowError && error.code === "numerical")) throw error;
     throw new FlowError("numerical", `${error.message}; ${saver.lastGood()}`, { cause: error });
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    interruption.end();
   }
 }
 
@@ -175,6 +194,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
 class MetricsLog {
   readonly #run: Run;
   readonly #score: Score;
+  readonly #steps: number;
   readonly #testSamples: number;
   readonly #testEvery: number;
   readonly #before: number;
@@ -189,11 +209,18 @@ class MetricsLog {
     this.#run = run;
     this.#score = score;
     this.#testSamples = testSamples;
-    const { steps } = run.config.training;
-    this.#testEvery = Math.max(METRICS_EVERY, Math.ceil(steps / TESTS / METRICS_EVERY) * METRICS_EVERY);
-    this.#before = run.metrics().at(-1)?.seconds ?? 0;
+    this.#steps = run.config.training.steps;
+    this.#testEvery = Math.max(METRICS_EVERY, Math.ceil(this.#steps / TESTS / METRICS_EVERY) * METRICS_EVERY);
     const sums = state?.sums.length ? state.sums : [0, 0, 0, 0];
     [this.#loss, this.#evaluations, this.#unconverged, this.#count] = sums;
+    const step = state?.step ?? 0;
+    run.truncateMetrics(this.#due(step) ? step - 1 : step);
+    this.#before = run.metrics().at(-1)?.seconds ?? 0;
+  }
+
+  /** Whether a line ends with that step and is not written yet. */
+  #due(step: number): boolean {
+    return this.#count > 0 && (step % METRICS_EVERY === 0 || step === this.#steps);
   }
 
   /** Training time of the run, in seconds. */
@@ -206,18 +233,17 @@ class MetricsLog {
     return Float64Array.of(this.#loss, this.#evaluations, this.#unconverged, this.#count);
   }
 
-  async add(
-    trainer: Trainer,
-    result: StepResult,
-    onTest: (flow: Flow) => Promise<void> | undefined,
-  ): Promise<void> {
-    const { step, flow } = trainer;
-    const { steps } = this.#run.config.training;
+  add(result: StepResult): void {
     this.#loss += this.#score.perNat * result.loss;
     this.#evaluations += result.evaluations;
     this.#unconverged += result.unconverged;
     this.#count++;
-    if (step % METRICS_EVERY !== 0 && step !== steps) return;
+  }
+
+  /** Writes a line if one is due. An error in its test leaves it due. */
+  async write(trainer: Trainer, onTest: (flow: Flow) => Promise<void>): Promise<void> {
+    const { step, flow } = trainer;
+    if (!this.#due(step)) return;
     const line = {
       step,
       loss: this.#loss / this.#count,
@@ -225,12 +251,12 @@ class MetricsLog {
       unconverged: this.#unconverged,
       seconds: this.seconds(),
     };
-    if (step % this.#testEvery === 0 && step < steps) {
+    if (step % this.#testEvery === 0 && step < this.#steps) {
       flow.prepare();
       await trainer.withAverage(async () => {
         const { loss } = await this.#score.measure(flow, this.#testSamples);
-        this.#run.appendMetrics({ ...line, testLoss: loss });
         await onTest(flow);
+        this.#run.appendMetrics({ ...line, testLoss: loss });
       });
     } else this.#run.appendMetrics(line);
     this.#loss = this.#evaluations = this.#unconverged = this.#count = 0;
@@ -257,6 +283,13 @@ class CheckpointSaver {
     saveCheckpoint(this.#folder, this.#pending);
     this.#good = this.#pending.step;
     this.#pending = null;
+  }
+
+  /** What is lost if the process ends now. */
+  unsaved(): string {
+    return this.#good === null
+      ? "all steps, as there is no checkpoint yet"
+      : `the steps since the checkpoint of step ${this.#good}`;
   }
 
   lastGood(): string {

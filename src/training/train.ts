@@ -8,7 +8,9 @@ import { startRanks, trainingProgram } from "./ranks.js";
 import type { StepResult, Trainer } from "./trainer.js";
 
 export interface TrainingHooks {
-  /** After every step. Return true to stop after the next one (which all ranks then know to be the last). */
+  /** Before the first step. Return true to do none. */
+  onStart?(trainer: Trainer): Promise<boolean | undefined | void> | boolean | undefined | void;
+  /** After every step. Return true to stop. */
   onStep?(
     trainer: Trainer,
     result: StepResult,
@@ -44,23 +46,26 @@ export async function train(
     barrier: () => ranks.communicator.barrier(),
   });
   const ranks = await startRanks(job, size, trainer.reducedLength, program);
-  let stop = false;
-  let stopped = false;
   const turns = new Turns();
+  // A step may take a minute.
+  trainer.flow.pause = () => turns.give();
   try {
+    let stopped = (await hooks.onStart?.(trainer)) === true;
     while (trainer.step < job.options.steps && !stopped) {
-      const result = await trainer.advance(stop);
-      stopped = result.stop;
-      if ((await hooks.onStep?.(trainer, result)) === true) stop = true;
+      const result = await trainer.advance();
       await turns.give();
+      stopped = (await hooks.onStep?.(trainer, result)) === true;
     }
-    await ranks.join();
+    // After a step all that the next one depends on is here; the others may have begun that one.
+    await (stopped ? ranks.kill() : ranks.join());
+    return { trainer, stopped, remark };
   } catch (error) {
     // Of a dead worker, only the end of the waiting is heard here; what killed it says more.
     const heard = (error as FlowError).message === RANK_FAILED;
     const cause = heard ? await ranks.failure.catch((failure) => failure) : error;
     await ranks.kill();
     throw cause;
+  } finally {
+    trainer.flow.pause = null;
   }
-  return { trainer, stopped, remark };
 }

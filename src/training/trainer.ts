@@ -38,8 +38,6 @@ export interface StepResult {
   evaluations: number;
   /** Samples of the batch whose solver did not reach its tolerance, summed over blocks. */
   unconverged: number;
-  /** Whether some rank asked to stop; all ranks learn of it in the same step. */
-  stop: boolean;
 }
 
 /** Everything that the next step depends on, apart from the options: what a checkpoint holds. */
@@ -53,7 +51,7 @@ export interface TrainingState {
 }
 
 /** Numbers between the gradient and the blames in what the ranks sum. */
-const SCALARS = 4;
+const SCALARS = 3;
 
 export class Trainer {
   readonly flow: Flow;
@@ -64,10 +62,7 @@ export class Trainer {
   readonly #average: AveragedWeights | null;
   readonly #samples: Float64Array;
   readonly #objective: Objective;
-  /**
-   * What the ranks sum: the gradient; the loss, the unconverged samples, the wishes to stop and the learning rate; one
-   * blame a bijection.
-   */
+  /** What the ranks sum: the gradient; the loss, the unconverged samples, the learning rate; one blame a bijection. */
   readonly #reduced: Float64Array;
   readonly #blame: Float64Array;
   /** Steps done so far. */
@@ -102,7 +97,7 @@ export class Trainer {
   }
 
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
-  async advance(stop = false): Promise<StepResult> {
+  async advance(): Promise<StepResult> {
     const { flow } = this;
     const { batch, seed, schedule = [], warmUp, clip } = this.options;
     const { gradient } = flow.parameters;
@@ -130,22 +125,20 @@ export class Trainer {
     reduced.set(gradient);
     reduced[scalars] = loss / batch;
     reduced[scalars + 1] = counts.unconverged;
-    reduced[scalars + 2] = stop ? 1 : 0;
     const rate = rateAt(this.step, this.learningRate, schedule, warmUp);
-    reduced[scalars + 3] = this.#communicator.rank === 0 ? rate : 0;
+    reduced[scalars + 2] = this.#communicator.rank === 0 ? rate : 0;
     await this.#communicator.allReduce(reduced);
     gradient.set(reduced.subarray(0, scalars));
     this.#checkFinite(reduced[scalars]);
 
     if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
-    this.#adam.update(this.step, reduced[scalars + 3]);
+    this.#adam.update(this.step, reduced[scalars + 2]);
     this.step++;
     this.#average?.update(this.step);
     return {
       loss: reduced[scalars],
       evaluations: counts.evaluations / Math.max(1, counts.solves),
       unconverged: reduced[scalars + 1],
-      stop: reduced[scalars + 2] > 0,
     };
   }
 

@@ -1,7 +1,7 @@
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { checkpointAfter, checkpoints, newest, stepOf } from "./checkpoints.js";
 import { expectComplaint, json, run, runLimited, snapshot, start, temporary, writeTable } from "./cli.js";
 
 const folder = temporary();
@@ -17,24 +17,10 @@ const metrics = (name: string) =>
     .split("\n")
     .map((line) => ({ ...JSON.parse(line), seconds: 0 }));
 
-/** The names of complete checkpoints. */
-function checkpoints(name: string): string[] {
-  try {
-    return readdirSync(join(folder, name, "checkpoint")).filter((file) => file.endsWith(".safetensors"));
-  } catch {
-    return [];
-  }
-}
-
-/** The newest: a process that is killed right after it wrote one leaves the older one, too. */
-const newest = (name: string) => checkpoints(name).sort().at(-1) ?? "";
-
-const stepOf = (file: string) => Number(/\d+/.exec(file)?.[0] ?? 0);
-
 /** Starts the program, and sends a signal once there is a checkpoint after that step. */
 async function interrupt(signal: NodeJS.Signals, name: string, after: number, ...args: string[]) {
   const { child, end } = start(folder, "train", ...args);
-  while (!(stepOf(newest(name)) > after) && child.exitCode === null) await sleep(3);
+  await checkpointAfter(after, join(folder, name), child);
   child.kill(signal);
   return end;
 }
@@ -66,19 +52,19 @@ it.each([1, 2])(
       ),
     );
     expect(stopped.code).toBe(1);
-    const first = stepOf(newest(broken));
+    const first = stepOf(newest(join(folder, broken)));
     expect(first).toBe(Number(/stopped at step (\d+)/.exec(stopped.stderr)?.[1]));
     expect(first).toBeLessThan(steps);
 
     const killed = await interrupt("SIGKILL", broken, first, "--resume", broken);
     expect(killed.code).toBe(null);
-    const second = stepOf(newest(broken));
+    const second = stepOf(newest(join(folder, broken)));
     expect(second).toBeGreaterThan(first);
     expect(second).toBeLessThan(steps);
     expect(killed.stderr).toMatch(new RegExp(`^Going on from step ${first}: `));
 
     // What a machine that loses its power may leave: a newer checkpoint and a model, both cut short.
-    const complete = at(broken, "checkpoint", newest(broken));
+    const complete = at(broken, "checkpoint", newest(join(folder, broken)));
     writeFileSync(
       join(folder, broken, "checkpoint", "step-00000149.safetensors"),
       complete.subarray(0, 5000),
@@ -136,7 +122,7 @@ it.concurrent("stops when the loss is no longer finite, and names step, block an
     /^monotone-flows: .* at step \d+, in block \d+ \(monotone\); the last good checkpoint is that of step 5, in wild.checkpoint$/,
   );
   expect(at("wild", "model.safetensors").equals(before)).toBe(true);
-  expect(checkpoints("wild")).toEqual(["step-00000005.safetensors"]);
+  expect(checkpoints(join(folder, "wild"))).toEqual(["step-00000005.safetensors"]);
 
   const early = await run(
     folder,

@@ -36,21 +36,22 @@ describe("cached", () => {
     expect(await cached(source, "form", { cacheDir }, run)).toEqual(first);
     expect(run).toHaveBeenCalledTimes(1);
 
-    const changed = await cached({ ...source, state: "1 3" }, "form", { cacheDir }, run);
     const formed = await cached(source, "other form", { cacheDir }, run);
+    const now = { ...source, state: "1 3" };
+    const changed = await cached(now, "form", { cacheDir }, run);
     expect(new Set([first.folder, changed.folder, formed.folder]).size).toBe(3);
     expect(run).toHaveBeenCalledTimes(3);
 
     for (const harm of [
-      () => truncateSync(join(first.folder, "raw"), 3),
-      () => rmSync(join(first.folder, "raw")),
-      () => writeFileSync(join(first.folder, "entry.json"), "{"),
+      () => truncateSync(join(changed.folder, "raw"), 3),
+      () => rmSync(join(changed.folder, "raw")),
+      () => writeFileSync(join(changed.folder, "entry.json"), "{"),
     ]) {
       run.mockClear();
       harm();
-      expect(await cached(source, "form", { cacheDir }, run)).toEqual(first);
+      expect(await cached(now, "form", { cacheDir }, run)).toEqual(changed);
       expect(run).toHaveBeenCalledTimes(1);
-      expect(readdirSync(first.folder).sort()).toEqual(["entry.json", "raw"]);
+      expect(readdirSync(changed.folder).sort()).toEqual(["entry.json", "raw"]);
     }
   });
 
@@ -91,6 +92,36 @@ describe("cached", () => {
         .concat(made)
         .sort(),
     );
+  });
+
+  it("removes the states of a source before its last change, in whatever form, and nothing of other sources", async () => {
+    const cacheDir = newCache();
+    const keep = (path: string, state: string, form: string) =>
+      cached({ path, state }, form, { cacheDir }, unpack).then(({ folder }) => folder);
+    const old = [await keep("a", "1", "form"), await keep("a", "1", "other form")];
+    const others = [await keep("b", "1", "form"), await keep("aa", "1", "form")];
+    expect([...old, ...others].every(existsSync)).toBe(true);
+    const changed = [await keep("a", "2", "form"), await keep("a", "2", "other form")];
+    expect(old.filter(existsSync)).toEqual([]);
+    expect([...others, ...changed].filter(existsSync)).toHaveLength(4);
+  });
+
+  it("removes what has not been used for 30 days, when something is unpacked", async () => {
+    const cacheDir = newCache();
+    const keep = (path: string) =>
+      cached({ path, state: "1" }, "form", { cacheDir }, unpack).then(({ folder }) => folder);
+    const paths = ["unused", "used again", "used lately"];
+    const folders = [];
+    for (const path of paths) folders.push(await keep(path));
+    const day = 24 * 3600;
+    for (const [i, days] of [31, 31, 29].entries()) {
+      const then = Date.now() / 1000 - days * day;
+      utimesSync(join(folders[i], "entry.json"), then, then);
+    }
+    await keep("used again");
+    expect(folders.every(existsSync)).toBe(true);
+    await keep("new");
+    expect(folders.map(existsSync)).toEqual([false, true, true]);
   });
 
   it("says where it cannot write, and which setting helps", async () => {

@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { homedir, hostname } from "node:os";
@@ -24,6 +25,8 @@ const VERSION = 1;
 const ENTRY = "entry.json";
 const PARTIAL = ".partial";
 const DAY = 24 * 3600 * 1000;
+/** What nothing has been trained from for so long goes when something else is unpacked. */
+const UNUSED_DAYS = 30;
 
 export interface CacheOptions {
   /** The folder; `MONOTONE_FLOWS_CACHE` by default, or else a folder in the user's cache directory. */
@@ -52,6 +55,7 @@ export function fileSource(path: string): CachedSource {
 
 /** What a folder of the cache holds: the sizes of its files by name, and what the source is made of. */
 interface Entry<T> {
+  readonly source: CachedSource;
   readonly files: Readonly<Record<string, number>>;
   readonly content: T;
 }
@@ -87,7 +91,10 @@ export async function cached<T>(
   const hash = createHash("sha256").update(JSON.stringify([VERSION, form, source.path, source.state]));
   const folder = join(cache, `${basename(source.path).slice(0, 60)}-${hash.digest("hex").slice(0, 20)}`);
   const found = readEntry<T>(folder);
-  if (found) return { folder, content: found.content };
+  if (found) {
+    touch(folder);
+    return { folder, content: found.content };
+  }
 
   const partial = `${folder}.${hostname()}.${process.pid}.${randomUUID().slice(0, 8)}${PARTIAL}`;
   let unmake = () => {};
@@ -95,12 +102,13 @@ export async function cached<T>(
     output(cache, () => {
       unmake = makeFolder(cache);
       sweep(cache);
+      evict(cache, source);
       mkdirSync(partial, { recursive: true });
     });
     const content = await unpack(partial);
     output(partial, () => {
       const sizes = readdirSync(partial).map((name) => [name, statSync(join(partial, name)).size]);
-      const entry: Entry<T> = { files: Object.fromEntries(sizes), content };
+      const entry: Entry<T> = { source, files: Object.fromEntries(sizes), content };
       writeFileSync(join(partial, ENTRY), JSON.stringify(entry));
     });
     settle(partial, folder);
@@ -157,6 +165,28 @@ function sweep(cache: string): void {
       const old = Date.now() - statSync(path).mtimeMs > DAY;
       if (old || (here && !isAlive(Number(pid)))) rmSync(path, { recursive: true, force: true });
     } catch {} // Another process is sweeping as well.
+  }
+}
+
+/** Notes that a folder is in use. */
+function touch(folder: string): void {
+  try {
+    const now = new Date();
+    utimesSync(join(folder, ENTRY), now, now);
+  } catch {} // A cache that others own is still one to read.
+}
+
+/** Removes what will not be used again: the source as it was before it changed, and what has long been unused. */
+function evict(cache: string, { path, state }: CachedSource): void {
+  for (const name of readdirSync(cache)) {
+    const folder = join(cache, name);
+    try {
+      const { mtimeMs } = statSync(join(folder, ENTRY));
+      const source = readEntry(folder)?.source;
+      const changed = source?.path === path && source.state !== state;
+      if (changed || Date.now() - mtimeMs > UNUSED_DAYS * DAY)
+        rmSync(folder, { recursive: true, force: true });
+    } catch {} // No entry, or another process is removing it as well.
   }
 }
 

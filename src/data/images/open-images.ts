@@ -56,6 +56,7 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageSourc
     `the share of test images is between 0 and 1, not ${fraction}`,
   );
   if (data === "digits") {
+    check(dataDir === undefined, "usage", "the digits come with the package: they need no --data-dir");
     const { train: trainCount, test: testCount } = digitsCount;
     const common = { name: data, shape: digitsShape, levels: digitsLevels, trainCount, testCount };
     return { kind: "digits", ...common, remarks: [] };
