@@ -3,25 +3,25 @@
  * asks for: where all cores train, what the browser spends on a frame is lost to training.
  */
 
-/** 33 frames a second, on screens with more. */
-const PERIOD_MS = 30;
-/** A timer may be late by so much. */
-const LATE_MS = 5;
+/**
+ * A frame is asked for so long after the last one, which makes 30 to 33 a second, and none in between in which nothing
+ * changes: these have their price, too.
+ */
+const REST_MS = 29;
 
 type Task = (now: number) => void;
 const waiting = new Set<Task>();
 /** Whether a frame is coming. */
 let coming = false;
-let due = 0;
+let last = Number.NEGATIVE_INFINITY;
 
 /** Calls the task in the next of these frames, with its time as `performance.now()` gives it. */
 export function nextFrame(task: Task): void {
   waiting.add(task);
   if (coming) return;
   coming = true;
-  // A frame in which nothing changes has its price, too: none is asked for before it is due.
-  const early = due - performance.now() - LATE_MS;
-  if (early > 0) setTimeout(() => requestAnimationFrame(frame), early);
+  const rest = last + REST_MS - performance.now();
+  if (rest > 0) setTimeout(() => requestAnimationFrame(frame), rest);
   else requestAnimationFrame(frame);
 }
 
@@ -30,13 +30,9 @@ export function cancelFrame(task: Task): void {
 }
 
 function frame(now: number): void {
-  if (now < due - 1) {
-    requestAnimationFrame(frame);
-    return;
-  }
   coming = false;
-  // Of frames that were missed none is made up for.
-  due = Math.max(due, now - PERIOD_MS) + PERIOD_MS;
+  // The frame's own time may lie before the moment in which it was asked for.
+  last = performance.now();
   run(now);
 }
 

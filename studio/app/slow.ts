@@ -1,5 +1,5 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import { useEffect, useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo } from "preact/hooks";
 import { cancelFrame, nextFrame } from "./frames.js";
 
 /**
@@ -8,7 +8,7 @@ import { cancelFrame, nextFrame } from "./frames.js";
  */
 export function useSlow<Value>(read: () => Value, milliseconds = 120): ReadonlySignal<Value> {
   const shown = useMemo(() => signal(read()), []);
-  useEffect(() => {
+  useLayoutEffect(() => {
     let last = -1;
     let newest: Value;
     const show = (now: number) => {
