@@ -28,7 +28,7 @@ export interface StochasticOptions {
   readonly probes: Probes;
   /** The number of the block among those that draw probes. */
   readonly block: number;
-  /** The solvers' tolerance in training; elsewhere they go on to a few roundings of a residual. */
+  /** The solvers' tolerance in training; elsewhere they go on to two roundings of a residual. */
   readonly tolerance: number;
   /** Another block of the chain: memory that lasts no longer than a call is shared with it. */
   readonly sharing?: StochasticRegime | undefined;
@@ -45,8 +45,8 @@ interface Scratch {
   readonly workspaces: Map<string, Workspace>;
 }
 
-/** Roundings of a residual that every network's solve reaches. */
-const ROUNDINGS = 16;
+/** Roundings of a residual that solves aim at, and that every network's solve reaches. */
+const ROUNDINGS = { aim: 2, enough: 16 };
 
 export class StochasticRegime implements Regime {
   readonly counts = emptyCounts();
@@ -113,9 +113,15 @@ export class StochasticRegime implements Regime {
     return matrix(this.#scratch.dots, 1, this.#samples);
   }
 
-  get #tolerance(): number {
+  /** What a residual should come down to, and what it has to. */
+  get #tolerances(): { tolerance: number; enough: number } {
     const { tolerance, probes } = this.#options;
-    return probes.pass.training ? tolerance : Math.min(tolerance, ROUNDINGS * this.#engine.epsilon);
+    if (probes.pass.training) return { tolerance, enough: tolerance };
+    const { epsilon } = this.#engine;
+    return {
+      tolerance: Math.min(tolerance, ROUNDINGS.aim * epsilon),
+      enough: Math.min(tolerance, ROUNDINGS.enough * epsilon),
+    };
   }
 
   #begin(x: Matrix): void {
@@ -146,7 +152,8 @@ export class StochasticRegime implements Regime {
       samples: this.#samples,
       evaluate: () => this.network.evaluate(views),
     };
-    await this.#scratch.solver.solve(map, target, sign, this.#tolerance, this.counts);
+    const { tolerance, enough } = this.#tolerances;
+    await this.#scratch.solver.solve(map, target, sign, tolerance, this.counts, { enough });
     this.#engine.combine(this.#shaped(this.#point), 1, w);
     this.#engine.combine(out, 1, w);
   }
@@ -264,7 +271,9 @@ export class StochasticRegime implements Regime {
       evaluate: () => this.network.transposedProduct(views, out),
     };
     // Cotangents are as small as the weight of a sample in its batch: there is no floor to what counts as large.
-    await this.#scratch.solver.solve(map, right, sign, this.#tolerance, this.counts, Number.MIN_VALUE);
+    const { tolerance, enough } = this.#tolerances;
+    const floor = Number.MIN_VALUE;
+    await this.#scratch.solver.solve(map, right, sign, tolerance, this.counts, { floor, enough });
   }
 
   finish(valueBar: Matrix, logDetBar: Matrix | null): Matrix {

@@ -14,6 +14,7 @@ import { WasmEngine } from "../engine/wasm/engine.js";
 import { Anderson } from "./anderson.js";
 import { FixedPoint } from "./fixed-point.js";
 import type { LaneMap } from "./lane-solver.js";
+import { emptyCounts } from "./newton.js";
 
 const engine = new ReferenceEngine();
 const solvers = [
@@ -223,6 +224,24 @@ describe.each(solvers)("%s", (_, Solver) => {
     expect(counts.unconverged).toBe(4);
     expect(counts.evaluations).toBe(trace.length);
     expect(trace.length).toBeLessThanOrEqual(4);
+  });
+
+  it("takes what rounding leaves, where that is said to be enough", async () => {
+    // Near its fixed point, 2/3, the map is only known to 1e-4.
+    const coarse = hostMap(engine, 1, 1, ([w]) => [1 - Math.round(5e3 * w) / 1e4 + 3e-5]);
+    const solve = (enough?: number) => {
+      const counts = emptyCounts();
+      engine.write(coarse.input.tensor, [0]);
+      const options = enough === undefined ? {} : { enough };
+      return new Solver(engine, 1, 1)
+        .solve(coarse, upload(engine, [[0]]), -1, 1e-12, counts, options)
+        .then(() => counts);
+    };
+    const [strict, content, between] = [await solve(), await solve(1e-3), await solve(1e-9)];
+    expect(strict).toMatchObject({ unconverged: 1 });
+    expect(content).toEqual({ ...strict, unconverged: 0 });
+    expect(content.residual).toBeGreaterThan(1e-9);
+    expect(between).toEqual(strict);
   });
 
   it("adds to the counts that it is given, and keeps the largest residual", async () => {

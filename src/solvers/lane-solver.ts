@@ -100,7 +100,8 @@ export abstract class LaneSolver {
    * Solves from the start that map.input holds, to a tolerance on the largest |residual| over
    * max(floor, largest |target|, largest |w|), a sample at a time. A sample that has reached it stays where it is. One
    * that has stopped getting nearer, or would take a step that is not finite, or has used up its evaluations, returns
-   * to its best point and counts as unconverged. In the end map.input holds the solutions and map.output G there.
+   * to its best point, and counts as unconverged unless its residual there is at most `enough`: rounding may keep a
+   * sample from a tolerance that others reach. In the end map.input holds the solutions and map.output G there.
    * Returns the evaluations that each sample took.
    */
   async solve(
@@ -109,7 +110,7 @@ export abstract class LaneSolver {
     sign: 1 | -1,
     tolerance: number,
     counts: SolverCounts,
-    floor = 1,
+    { floor = 1, enough = tolerance }: { floor?: number; enough?: number } = {},
   ): Promise<Uint32Array> {
     const { engine } = this;
     const samples = map.samples ?? target.lanes;
@@ -167,7 +168,7 @@ export abstract class LaneSolver {
         this.#keep[s] = 0;
         if (this.#advance(s, newest, taken[s], relative)) continue;
         this.#open[s] = 0;
-        counts.unconverged++;
+        if (!(this.#bestRelative[s] <= enough)) counts.unconverged++;
         counts.residual = Math.max(counts.residual, this.#bestRelative[s]);
         for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;
         if (this.#bestSlot[s] === newest) this.#keep[s] = 1;
