@@ -4,10 +4,10 @@
  */
 
 /**
- * A frame is asked for so long after the last one, which makes 30 to 33 a second, and none in between in which nothing
+ * A frame is asked for so long after the last one, which makes 31 to 35 a second, and none in between in which nothing
  * changes: these have their price, too.
  */
-const REST_MS = 29;
+const REST_MS = 27;
 
 type Task = (now: number) => void;
 const waiting = new Set<Task>();
