@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { openImages } from "../data/images/index.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
 import { check } from "../errors.js";
-import { looksLikeFile, looksLikeImages, readTable, resolveData } from "../experiments/data.js";
+import { looksLikeFile, looksLikeImages, readTable } from "../experiments/data.js";
 import { withRanks } from "../ranks/pool.js";
 import { dataSource } from "../training/job.js";
 import type { Run } from "../training/run.js";
@@ -103,8 +104,9 @@ export async function testSource(
 ): Promise<DataSource> {
   if (data === undefined) return await trainingSource(run);
   if (looksLikeImages(data)) {
-    const { seed } = run.config.training;
-    return await dataSource((await resolveData(data, seed, undefined, { dataDir })).job);
+    // All images of a file or folder, as all rows of a table; of sets that say which images are for tests, these.
+    const source = await openImages({ data, dataDir, testFraction: 1 });
+    return await dataSource({ kind: "images", source, flips: false });
   }
   if (!looksLikeFile(data)) return toySource(data);
   return fileSource(run, data, columns);

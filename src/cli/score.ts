@@ -21,7 +21,7 @@ export function scoreCommand(program: Command): void {
     )
     .requiredOption(
       "--data <file>",
-      "a CSV or NPY file with the columns that the model was trained on, or images, of which the held-out ones are scored",
+      "a CSV or NPY file with the columns that the model was trained on, or images, of data sets with a part for tests that part",
     )
     .option("--data-dir <dir>", "the folder with the files of a named data set of images")
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")

@@ -85,6 +85,11 @@ it("learns from a folder of pictures, and says what is wrong with one", async ()
   const options = ["--preset", "digits", "--steps", "2", "--batch", "4", "--threads", "1"];
   const summary = await json(folder, "train", "--data", "pictures", ...options, "--out", "of-pictures");
   expect(summary.unit).toBe("bits/dim");
+  // By default the images that training left out; of a folder that is named, every one.
+  const own = await json(folder, "evaluate", "of-pictures");
+  expect(own).toMatchObject({ rows: 2, testLoss: expect.closeTo(summary.testLoss, 5) });
+  const scores = await json(folder, "score", "of-pictures", "--data", "pictures");
+  expect(scores.rows).toBe(24);
 
   png(join(pictures, "odd.png"), 6, 4, 0);
   expectComplaint(

@@ -121,6 +121,13 @@ describe("MNIST", () => {
     expect(sorted(all)).toEqual(sorted([0, 1, 2, 3, 4].map((i) => pixels.slice(12 * i, 12 * i + 12))));
   });
 
+  it("has all images of a file to test with where none is to train with, in their order", async () => {
+    const file = join(place(mnist), "train-images-idx3-ubyte");
+    const { test } = await open({ data: file, testFraction: 1, seed: 3 });
+    const own = [0, 1, 2, 3, 4].map((i) => pixels.slice(12 * i, 12 * i + 12));
+    expect(Array.from({ length: test.count }, (_, i) => [...image(test, i)])).toEqual(own.map((p) => [...p]));
+  });
+
   it("refuses images that do not exist and outputs that do not fit", async () => {
     const { train } = await open({ data: "mnist", dataDir: place(mnist) });
     for (const index of [-1, 5, 0.5]) {
@@ -321,7 +328,7 @@ describe("openImages", () => {
     ],
     [{ data: "./no/folder" }, "input: ./no/folder: there is no such file or folder"],
     [{ data: folder, dataDir: folder }, "usage: --data-dir goes with the name of a data set"],
-    [{ data: "digits", testFraction: 1 }, "usage: the share of test images is between 0 and 1, not 1"],
+    [{ data: "digits", testFraction: 2 }, "usage: the share of test images is above 0 and at most 1, not 2"],
   ])("refuses %o", async (options, message) => {
     expect(await failure(options)).toContain(message);
   });

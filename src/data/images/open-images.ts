@@ -29,7 +29,7 @@ export interface OpenImagesOptions extends CacheOptions {
   readonly dataDir?: string | undefined;
   /** Decides which images are held out, where the data set itself does not say; 0 by default. */
   readonly seed?: number | undefined;
-  /** The share of images held out then; 0.1 by default. */
+  /** The share of images held out then; 0.1 by default. With 1 all are to test with, in the order of the files. */
   readonly testFraction?: number | undefined;
 }
 
@@ -51,9 +51,9 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageSourc
   const seed = options.seed ?? 0;
   const fraction = options.testFraction ?? TEST_FRACTION;
   check(
-    fraction > 0 && fraction < 1,
+    fraction > 0 && fraction <= 1,
     "usage",
-    `the share of test images is between 0 and 1, not ${fraction}`,
+    `the share of test images is above 0 and at most 1, not ${fraction}`,
   );
   if (data === "digits") {
     check(dataDir === undefined, "usage", "the digits come with the package: they need no --data-dir");
@@ -208,6 +208,7 @@ function whole(name: string, train: readonly ImagePart[], test: readonly ImagePa
 
 /** Parts of which a share is held out at random. */
 function split(name: string, all: readonly ImagePart[], seed: number, fraction: number): ImageSource {
+  if (fraction === 1) return whole(name, all, all);
   checkShapes(all);
   const [{ source, shape, levels }] = all;
   const total = countImages(all);
