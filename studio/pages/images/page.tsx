@@ -1,12 +1,12 @@
 /** Sample images: a sheet of draws from a model of images, in a worker. */
-import { type ReadonlySignal, signal, useComputed, useSignalEffect } from "@preact/signals";
+import { signal, useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { download } from "../../app/download.js";
 import { addressSettings, choice, number } from "../../app/settings.js";
-import { NumberField, Select, Slider } from "../../controls/fields.js";
+import { NumberField, Slider } from "../../controls/fields.js";
 import { Formula } from "../../controls/formula.js";
+import { ModelBar } from "../../controls/model-bar.js";
 import { Notice } from "../../controls/notice.js";
-import { OpenModel } from "../../controls/open-model.js";
 import { WorkerFailure } from "../../controls/worker-failure.js";
 import { formatCsv, Table } from "../../library.js";
 import { type ImageModel, imageModel, openedImages } from "../../models/image-model.js";
@@ -68,18 +68,14 @@ export default function Images() {
           carried through the inverse of the flow in this browser.
         </p>
       </header>
-      <div class="model-bar">
-        <Select
-          label="Model"
-          value={shown as ReadonlySignal<string>}
-          options={options}
-          onChange={(model) => {
-            settings.model.value = model as typeof settings.model.value;
-            if (model === "digits") void fetchDigits();
-          }}
-        />
-        <OpenModel />
-      </div>
+      <ModelBar
+        shown={shown}
+        options={options}
+        onChange={(model) => {
+          settings.model.value = model as typeof settings.model.value;
+          if (model === "digits") void fetchDigits();
+        }}
+      />
       {failure.value && <Notice kind="error">{failure.value}</Notice>}
       <WorkerFailure link={link} />
       <div class="bench">

@@ -1,10 +1,10 @@
 /** See inside: points and a grid are carried from x through every block to z, and back. */
-import { effect, type ReadonlySignal, signal, useComputed } from "@preact/signals";
+import { effect, signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { themeColour } from "../../app/theme.js";
-import { Select, Slider } from "../../controls/fields.js";
+import { Slider } from "../../controls/fields.js";
+import { ModelBar } from "../../controls/model-bar.js";
 import { Notice } from "../../controls/notice.js";
-import { OpenModel } from "../../controls/open-model.js";
 import { opened } from "../../models/opened.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot, type Scales } from "../../plots/plot.js";
@@ -47,18 +47,14 @@ export default function Inside() {
           Point at a dot to see what the model says of it.
         </p>
       </header>
-      <div class="model-bar">
-        <Select
-          label="Model"
-          value={shown as ReadonlySignal<string>}
-          options={options}
-          onChange={(key) => {
-            settings.model.value = key as typeof settings.model.value;
-            if (key === "example") void fetchExample();
-          }}
-        />
-        <OpenModel />
-      </div>
+      <ModelBar
+        shown={shown}
+        options={options}
+        onChange={(key) => {
+          settings.model.value = key as typeof settings.model.value;
+          if (key === "example") void fetchExample();
+        }}
+      />
       {exampleFailure.value && !source.value && <Notice kind="error">{exampleFailure.value}</Notice>}
       {failure.value && <Notice kind="error">{failure.value}</Notice>}
       {journey.value ? <Way now={journey.value} /> : <Waiting />}
