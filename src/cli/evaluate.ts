@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { type ImageShape, shapeText } from "../data/images/image-set.js";
 import { openImages } from "../data/images/index.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
 import { check } from "../errors.js";
 import { looksLikeFile, looksLikeImages, readTable } from "../experiments/data.js";
+import type { Flow } from "../flows/flow.js";
 import { withRanks } from "../ranks/pool.js";
 import { dataSource } from "../training/job.js";
 import type { Run } from "../training/run.js";
@@ -51,11 +53,7 @@ Examples:
       const { seed } = run.config.training;
       const source = await testSource(run, options);
       const { name, entropy } = source;
-      check(
-        source.dim === flow.dim,
-        "input",
-        `${name} has ${source.dim} columns, the model was trained on ${flow.dim}`,
-      );
+      checkFits(name, source, flow);
       const samples = options.samples === undefined ? testSamples : integer("--samples", options.samples, 1);
       const exact = options.exact ?? false;
       const score = likelihood(source, seed, { exact });
@@ -110,6 +108,16 @@ export async function testSource(
   }
   if (!looksLikeFile(data)) return toySource(data);
   return fileSource(run, data, columns);
+}
+
+/** Throws unless the data is what the model was trained on: as many columns, or images of the same shape and levels. */
+export function checkFits(name: string, source: DataSource, flow: Flow): void {
+  const { image } = flow.declaration;
+  const columns = (dim: number) => `${dim} column${dim === 1 ? "" : "s"}`;
+  const images = (shape: ImageShape, levels: number) => `images of ${shapeText(shape)}, ${levels} levels`;
+  const own = source.image ? images(source.image.shape, source.image.levels) : columns(source.dim);
+  const wanted = image ? images(image, image.levels) : columns(flow.dim);
+  check(own === wanted, "input", `${name} has ${own}, the model was trained on ${wanted}`);
 }
 
 /** All rows of a file. */

@@ -8,7 +8,7 @@ import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { Table } from "../table.js";
 import { densities } from "../training/evaluate.js";
-import { testSource } from "./evaluate.js";
+import { checkFits, testSource } from "./evaluate.js";
 import { threadCount } from "./options.js";
 import { remark } from "./output.js";
 import { openModel } from "./run-model.js";
@@ -62,11 +62,7 @@ Examples:
           `there is no file ${options.data}`,
         );
         const source = await testSource(run, options);
-        check(
-          source.dim === flow.dim,
-          "input",
-          `${options.data} has ${source.dim} columns, the model was trained on ${flow.dim}`,
-        );
+        checkFits(options.data, source, flow);
         const { seed } = run.config.training;
         const scores = await withRanks(flow, (pool) => densities(pool, source, seed), { ranks });
         const column = new Table(scores.length, 1, scores);

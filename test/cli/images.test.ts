@@ -90,6 +90,10 @@ it("learns from a folder of pictures, and says what is wrong with one", async ()
   expect(own).toMatchObject({ rows: 2, testLoss: expect.closeTo(summary.testLoss, 5) });
   const scores = await json(folder, "score", "of-pictures", "--data", "pictures");
   expect(scores.rows).toBe(24);
+  expectComplaint(
+    await run(folder, "score", "of-pictures", "--data", "digits"),
+    /digits has images of 8 x 8 pixels, 1 channel, 17 levels, the model was trained on images of 8 x 4 pixels, 1 channel, 256 levels/,
+  );
 
   png(join(pictures, "odd.png"), 6, 4, 0);
   expectComplaint(
