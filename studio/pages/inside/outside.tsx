@@ -8,10 +8,10 @@ import { Notice } from "../../controls/notice.js";
 import { formatCsv, Table } from "../../library.js";
 import { RESOLUTION } from "../../models/messages.js";
 import type { Opened } from "../../models/opened.js";
+import { drawDots } from "../../plots/dots.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot } from "../../plots/plot.js";
 import { Raster } from "../../plots/raster.js";
-import { drawDots } from "../train/figures.js";
 import type { Source } from "./source.js";
 
 const count = signal(1_000);

@@ -3,9 +3,9 @@ import { signal } from "@preact/signals";
 import { themeColour } from "../../app/theme.js";
 import { Slider } from "../../controls/fields.js";
 import { drawing, SQUARE } from "../../models/data.js";
+import { drawDots } from "../../plots/dots.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot } from "../../plots/plot.js";
-import { drawDots } from "./figures.js";
 
 /** Standard deviation of the brush, in units of the axes. */
 const width = signal(0.15);

@@ -6,6 +6,7 @@ import type { Data } from "../../models/data.js";
 import { RESOLUTION } from "../../models/messages.js";
 import type { Pictures } from "../../models/pictures.js";
 import { truth } from "../../models/truth.js";
+import { drawDots } from "../../plots/dots.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot, type Scales } from "../../plots/plot.js";
 import { Raster } from "../../plots/raster.js";
@@ -14,22 +15,6 @@ export function axesOf(data: Data) {
   const [xmin, xmax, ymin, ymax] = data.extent;
   const [xLabel, yLabel] = data.density || data.columns[0] === "x1" ? ["x₁", "x₂"] : data.columns;
   return { x: [xmin, xmax] as const, y: [ymin, ymax] as const, xLabel, yLabel };
-}
-
-/** Dots, many of them: x and y in turn. */
-export function drawDots(
-  context: CanvasRenderingContext2D,
-  { x, y }: Scales,
-  points: ArrayLike<number>,
-  colour: string,
-  size = 2,
-): void {
-  context.fillStyle = colour;
-  context.globalAlpha = 0.6;
-  for (let i = 0; i < points.length; i += 2) {
-    context.fillRect(x(points[i]) - size / 2, y(points[i + 1]) - size / 2, size, size);
-  }
-  context.globalAlpha = 1;
 }
 
 /** The value that is the brightest colour: that of the true density, or else a mean of what has been learned so far. */

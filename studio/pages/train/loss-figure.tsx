@@ -14,7 +14,7 @@ const FEWEST = 200;
 
 export function LossFigure({ entropy, file }: { entropy: number | null; file: string }) {
   const models = session.value?.models ?? [];
-  const drawn = useSlow(() => stepsDone.value, 60);
+  const drawn = useSlow(() => stepsDone.value);
   const range = useComputed(() => {
     drawn.value;
     return JSON.stringify(rangeOf(entropy));

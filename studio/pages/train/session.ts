@@ -157,7 +157,7 @@ effect(() => {
   if (!value) return;
   const training = value.models.reduce((sum, model) => sum + model.training.threads, 0);
   const free = cores - training;
-  const share = free >= 2 ? 0.5 : free === 1 ? 0.2 : 0.07;
+  const share = free >= 2 ? 0.5 : free === 1 ? 0.2 : 0.05;
   for (const { training: model } of value.models) {
     model.pictures.share = visible.value ? (running.value ? share / value.models.length : 1) : 0;
   }
