@@ -28,7 +28,7 @@ export interface StochasticOptions {
   readonly probes: Probes;
   /** The number of the block among those that draw probes. */
   readonly block: number;
-  /** The solvers' tolerance in training; elsewhere they go on to two roundings of a residual. */
+  /** The solvers' tolerance in training; elsewhere they go on to one rounding of a residual. */
   readonly tolerance: number;
   /** Another block of the chain: memory that lasts no longer than a call is shared with it. */
   readonly sharing?: StochasticRegime | undefined;
@@ -46,7 +46,7 @@ interface Scratch {
 }
 
 /** Roundings of a residual that solves aim at, and that every network's solve reaches. */
-const ROUNDINGS = { aim: 2, enough: 16 };
+const ROUNDINGS = { aim: 1, enough: 16 };
 
 export class StochasticRegime implements Regime {
   readonly counts = emptyCounts();
