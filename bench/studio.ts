@@ -14,7 +14,8 @@ import { median } from "./training.js";
 
 const FROM = 500;
 const TO = 3000;
-const POLL = 20;
+/** Looking more often would hold up what is measured. */
+const POLL_MS = 250;
 const executablePath = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const program = join(import.meta.dirname, "../dist/src/cli/main.js");
 
@@ -57,7 +58,7 @@ async function studio(address: string, threads: number, compare: boolean): Promi
       const now = await number("step");
       if (now >= step) return { step: now, time: performance.now() };
       await each();
-      await new Promise((resolve) => setTimeout(resolve, POLL));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   };
   const from = await passed(FROM, async () => {});

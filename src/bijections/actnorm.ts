@@ -54,7 +54,6 @@ export class Actnorm implements Bijection {
     });
     const total = this.#places * this.logScale.values.reduce((a, b) => a + b, 0);
     this.#engine.write(this.#scalars, [1, total, -total]);
-    this.#engine.fill(matrix(this.#sums, 1, 2 * this.#dim + 1), 0);
   }
 
   /** Sets shift and scale from the means and variances of the input's rows, once in a model's life. */
@@ -87,9 +86,16 @@ export class Actnorm implements Bijection {
     this.#engine.affine(xBar, yBar, this.#column(0), this.#column(4));
   }
 
-  async collectGradient(): Promise<void> {
-    const sums = new Float64Array(2 * this.#dim + 1);
-    await this.#engine.read(this.#sums, sums);
+  get gradientLength(): number {
+    return 2 * this.#dim + 1;
+  }
+
+  async takeGradient(out: Float64Array): Promise<void> {
+    await this.#engine.read(this.#sums, out);
+    this.#engine.fill(matrix(this.#sums, 1, out.length), 0);
+  }
+
+  pullBack(sums: Float64Array): void {
     for (let i = 0; i < this.#dim; i++) {
       const scale = Math.exp(this.logScale.values[i]);
       this.shift.gradient[i] += scale * sums[i];

@@ -1,4 +1,5 @@
 import type { Matrix } from "../engine/engine.js";
+import type { GradientSource } from "../engine/gradients.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
 /**
@@ -8,21 +9,19 @@ import type { SolverCounts } from "../solvers/newton.js";
  * direction.
  * With null for the log-determinant, and then for its cotangent as well, only what the values need is computed.
  */
-export interface Bijection {
+export interface Bijection extends GradientSource {
   readonly kind: string;
   /** out = F(input); logDet += log|det dF/dx|. */
   forward(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
   /** out = F^-1(input); logDet += log|det dF^-1/dy|. */
   inverse(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
   /**
-   * Given dLoss/dF(x) and dLoss/dlogDet of the last `forward`, writes dLoss/dx to inputBar and adds the
-   * parameters' gradients. outputBar may be overwritten.
+   * Given dLoss/dF(x) and dLoss/dlogDet of the last `forward`, writes dLoss/dx to inputBar and leaves
+   * the parameters' gradients to be collected. outputBar may be overwritten.
    */
   backward(inputBar: Matrix, outputBar: Matrix, logDetBar: Matrix | null): Promise<void>;
   /** Sends the parameters to the engine; before the first pass after every change of them. */
   prepare(): void;
-  /** Moves the gradients of all backward passes since `prepare` to the parameters. */
-  collectGradient(): Promise<void>;
   /** Rounds of power iteration, where there are weights to normalise; `prepare` comes after. */
   iterate?(rounds?: number): Promise<void>;
   /** A certified upper bound on the Lipschitz constant of the network inside, where there is one. */

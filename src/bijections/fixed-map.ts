@@ -27,7 +27,11 @@ export abstract class FixedMap implements Bijection {
 
   prepare(): void {}
 
-  async collectGradient(): Promise<void> {}
+  readonly gradientLength = 0;
+
+  async takeGradient(): Promise<void> {}
+
+  pullBack(): void {}
 }
 
 /**

@@ -31,8 +31,16 @@ export abstract class LipschitzBlock implements Bijection {
     this.network.prepare();
   }
 
-  collectGradient(): Promise<void> {
-    return this.network.collectGradient();
+  get gradientLength(): number {
+    return this.network.gradientLength;
+  }
+
+  takeGradient(out: Float64Array): Promise<void> {
+    return this.network.takeGradient(out);
+  }
+
+  pullBack(gradient: Float64Array): void {
+    this.network.pullBack(gradient);
   }
 
   iterate(rounds = this.network.declaration.powerIterations): Promise<void> {

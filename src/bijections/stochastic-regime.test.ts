@@ -5,6 +5,7 @@ import { expectGradients, numericalGradient } from "../../test/support/finite-di
 import { randomise } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import { type Engine, type Grid, matrix } from "../engine/engine.js";
+import { collectGradient } from "../engine/gradients.js";
 import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
@@ -112,7 +113,7 @@ async function blockOf(
       engine.write(yBar.tensor, weights);
       engine.write(logDetBar.tensor, logDetWeights);
       await block.backward(xBar, yBar, logDetBar);
-      await block.collectGradient();
+      await collectGradient(block);
       const result = new Float64Array(size);
       await engine.read(xBar.tensor, result);
       return result;

@@ -4,7 +4,9 @@
  * a number of m and s for every number of an image, from two small networks. As log P(x) of the discrete pixels is at
  * least the mean of log p(x + u) - log q(u | x), training learns the noise together with the flow.
  */
+
 import { type Engine, type Matrix, paddedLanes } from "../engine/engine.js";
+import { type GradientSource, joint } from "../engine/gradients.js";
 import type { Parameters } from "../engine/parameters.js";
 import { Purpose, Random } from "../engine/random.js";
 import type { PassKey } from "../logdet/probes.js";
@@ -21,6 +23,7 @@ export class Dequantizer {
   readonly #dim: number;
   /** m and s. */
   readonly #networks: readonly Network[];
+  readonly #gradients: GradientSource;
   readonly #workspaces: readonly Workspace[];
   // What the last `draw` has left for `backward`, a row a number of the image.
   readonly #pixels: Float64Array;
@@ -47,6 +50,7 @@ export class Dequantizer {
       (name, i) =>
         new Network(engine, parameters, `dequantizer.${name}`, image.channels, network, randoms[i], image),
     );
+    this.#gradients = joint(this.#networks);
     const [m, s] = this.#networks;
     const first = m.workspace(capacity, 0);
     this.#workspaces = [first, s.workspace(capacity, 0, first)];
@@ -66,8 +70,16 @@ export class Dequantizer {
       await network.iterate(rounds ?? network.declaration.powerIterations);
   }
 
-  async collectGradient(): Promise<void> {
-    for (const network of this.#networks) await network.collectGradient();
+  get gradientLength(): number {
+    return this.#gradients.gradientLength;
+  }
+
+  takeGradient(out: Float64Array): Promise<void> {
+    return this.#gradients.takeGradient(out);
+  }
+
+  pullBack(gradient: Float64Array): void {
+    this.#gradients.pullBack(gradient);
   }
 
   /**
@@ -121,7 +133,7 @@ export class Dequantizer {
 
   /**
    * The gradient of weight * sum of log q plus a function of the noisy pixels of the last `draw`, whose derivatives
-   * are `noisyBar` (row-major); it stays pending until `collectGradient`.
+   * are `noisyBar` (row-major); it is left to be collected.
    */
   backward(noisyBar: Float64Array, count: number, weight: number): void {
     const dim = this.#dim;

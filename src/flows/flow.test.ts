@@ -3,6 +3,7 @@ import { expectClose } from "../../test/support/close.js";
 import { randomise } from "../../test/support/networks.js";
 import { dot, normalRows, type Rows, testRandom } from "../../test/support/rows.js";
 import type { Engine } from "../engine/engine.js";
+import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { FlowError } from "../errors.js";
@@ -151,7 +152,7 @@ describe("gradients", () => {
     flow.write(x.flat(), x.length);
     await flow.forwardPass(x.length);
     await flow.backwardPass(x.length, 1 / x.length, logProb);
-    await flow.collectGradient();
+    await collectGradient(flow);
     return { logProb, gradient: flow.parameters.gradient.slice() };
   }
 

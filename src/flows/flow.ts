@@ -1,4 +1,5 @@
 /** A normalizing flow: a chain of bijections and a standard normal base; log p(x) = log N(F(x)) + log|det dF/dx|. */
+
 import { Actnorm } from "../bijections/actnorm.js";
 import type { Bijection } from "../bijections/bijection.js";
 import { ExactRegime } from "../bijections/exact-regime.js";
@@ -10,6 +11,7 @@ import { Residual } from "../bijections/residual.js";
 import { Squeeze } from "../bijections/squeeze.js";
 import { StochasticRegime } from "../bijections/stochastic-regime.js";
 import { type Engine, type Matrix, matrix, paddedLanes, rowsOf, type Tensor } from "../engine/engine.js";
+import { type GradientSource, joint } from "../engine/gradients.js";
 import { Parameters } from "../engine/parameters.js";
 import { Purpose, Random } from "../engine/random.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
@@ -44,7 +46,7 @@ interface Pass {
   logDet: Matrix;
 }
 
-export class Flow implements FlowMaps {
+export class Flow implements FlowMaps, GradientSource {
   readonly declaration: FlowDeclaration;
   readonly dim: number;
   readonly engine: Engine;
@@ -70,6 +72,7 @@ export class Flow implements FlowMaps {
   #drawn = false;
   /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
   readonly #startLogDet: Float64Array;
+  readonly #gradients: GradientSource;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -152,6 +155,7 @@ export class Flow implements FlowMaps {
             capacity,
           )
         : null;
+    this.#gradients = joint(this.dequantizer ? [...this.bijections, this.dequantizer] : this.bijections);
     this.parameters.seal();
     const batch = paddedLanes(engine, capacity);
     this.#points = Array.from({ length: this.bijections.length + 1 }, () => engine.tensor(dim * batch));
@@ -383,8 +387,8 @@ export class Flow implements FlowMaps {
   }
 
   /**
-   * The gradient of -weight * sum of log p over the `count` samples of the last `forwardPass`, left pending in
-   * the bijections until `collectGradient`. The log-densities are read into `logProb`.
+   * The gradient of -weight * sum of log p over the `count` samples of the last `forwardPass`, left to be
+   * collected. The log-densities are read into `logProb`.
    */
   async backwardPass(count: number, weight: number, logProb: Float64Array): Promise<void> {
     const { engine } = this;
@@ -456,9 +460,15 @@ export class Flow implements FlowMaps {
     this.engine.write(logDetBar.tensor, zeros, logDetBar.offset + count);
   }
 
-  /** Adds the pending gradients to `parameters.gradient`. */
-  async collectGradient(): Promise<void> {
-    for (const b of this.bijections) await b.collectGradient();
-    await this.dequantizer?.collectGradient();
+  get gradientLength(): number {
+    return this.#gradients.gradientLength;
+  }
+
+  takeGradient(out: Float64Array): Promise<void> {
+    return this.#gradients.takeGradient(out);
+  }
+
+  pullBack(gradient: Float64Array): void {
+    this.#gradients.pullBack(gradient);
   }
 }

@@ -7,6 +7,7 @@ import { seeded } from "../../test/support/property.js";
 import { norm, normalRows, type Rows, subtract, testRandom } from "../../test/support/rows.js";
 import { activationNames } from "../activations/index.js";
 import { lanesOf } from "../engine/engine.js";
+import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import type { Network } from "./network.js";
 import { spectralNormBound } from "./spectral-norm.js";
@@ -76,7 +77,7 @@ describe.each(all)("$kind, $activation", ({ kind, activation }) => {
     engine.write(views.outputBar.tensor, cotangent);
     network.backward(views);
     network.accumulate(views);
-    await network.collectGradient();
+    await collectGradient(network);
     const xBar = new Float64Array(x.length);
     for (let i = 0; i < 2; i++) {
       await engine.read(views.inputBar.tensor, xBar.subarray(5 * i, 5 * i + 5), i * views.inputBar.stride);
@@ -167,7 +168,7 @@ it("adds a second backward pass of the values to the first", async () => {
     engine.write(views.outputBar.tensor, jetBar);
     passes();
     network.accumulate(views);
-    await network.collectGradient();
+    await collectGradient(network);
     return parameters.gradient.slice();
   };
   const once = await gradient(() => {

@@ -7,6 +7,7 @@
  * On images the layers are 3 x 3 convolutions and the closing one is 1 x 1; a place of the grid is then what a sample
  * is elsewhere. A *stem*, a linear layer without activation, takes many inputs to fewer features first.
  */
+
 import type { Activation } from "../activations/activation.js";
 import { activation } from "../activations/index.js";
 import {
@@ -20,6 +21,7 @@ import {
   TAPS,
   type Tensor,
 } from "../engine/engine.js";
+import type { GradientSource } from "../engine/gradients.js";
 import type { Parameter, Parameters } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
 import { FlowError } from "../errors.js";
@@ -150,12 +152,13 @@ export const ROW_GAP = 16;
 /** How much smaller the closing layer's weights start than the others'. */
 const CLOSING_SCALE = 0.3;
 
-export class Network {
+export class Network implements GradientSource {
   readonly dim: number;
   readonly declaration: NetworkDeclaration;
   readonly activation: Activation;
   /** The pixels of an image; null for vectors. */
   readonly grid: Grid | null;
+  readonly gradientLength: number;
   readonly #engine: Engine;
   readonly #layers: Layer[] = [];
   readonly #kappa: Parameter | null;
@@ -229,6 +232,7 @@ export class Network {
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
     this.#flat = new Float64Array(size);
+    this.gradientLength = size;
     const widest = Math.max(...plans.map(({ columns }) => columns));
     this.#columnFactors = new Float64Array(widest);
     this.#columnBars = new Float64Array(widest);
@@ -325,7 +329,7 @@ export class Network {
     return out;
   }
 
-  /** Sends the normalised weights, the concatenation factors folded in, to the engine, and clears its gradients. */
+  /** Sends the normalised weights, the concatenation factors folded in, to the engine. */
   prepare(): void {
     const scales = groupScales(this.#etas());
     const flat = this.#flat;
@@ -345,13 +349,14 @@ export class Network {
       flat.set(bias.values, offset + values.length);
     }
     this.#engine.write(this.#weights, flat);
-    this.#engine.fill(matrix(this.#gradients, 1, flat.length), 0);
   }
 
-  /** Adds the gradients that backward passes have left on the engine to those of the parameters. */
-  async collectGradient(): Promise<void> {
-    const flat = this.#flat;
-    await this.#engine.read(this.#gradients, flat);
+  async takeGradient(out: Float64Array): Promise<void> {
+    await this.#engine.read(this.#gradients, out);
+    this.#engine.fill(matrix(this.#gradients, 1, out.length), 0);
+  }
+
+  pullBack(bars: Float64Array): void {
     const etas = this.#etas();
     const scales = groupScales(etas);
     const scalesBar = scales.map((s) => s.map(() => 0));
@@ -362,7 +367,7 @@ export class Network {
       const columnBars = this.#columnBars.fill(0);
       for (let r = 0, i = 0; r < rows * taps; r++) {
         for (let c = 0; c < columns; c++, i++) {
-          const bar = flat[offset + i];
+          const bar = bars[offset + i];
           columnBars[c] += bar * values[i];
           gradient[i] += factor * columnScales[c] * bar;
         }
@@ -376,10 +381,10 @@ export class Network {
       // d(coeff / sigma) = -(factor / sigma) dsigma.
       if (factor < 1) layer.norm.addGradient((-factor / sigma) * along);
       const end = offset + values.length;
-      for (let r = 0; r < rows; r++) bias.gradient[r] += flat[end + r];
+      for (let r = 0; r < rows; r++) bias.gradient[r] += bars[end + r];
       if (layer.beta) {
         const slope = this.activation.learned?.linkDerivative(layer.beta.values[0]) ?? 0;
-        layer.beta.gradient[0] += slope * flat[end + rows];
+        layer.beta.gradient[0] += slope * bars[end + rows];
       }
     }
     const kappa = this.#kappa;

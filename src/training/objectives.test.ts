@@ -4,6 +4,7 @@ import { expectGradients } from "../../test/support/finite-differences.js";
 import { randomise } from "../../test/support/networks.js";
 import { normalRows, testRandom } from "../../test/support/rows.js";
 import type { Engine } from "../engine/engine.js";
+import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { BijectionDeclaration, Formulation } from "../flows/declaration.js";
@@ -52,7 +53,7 @@ async function regression(flow: Flow, samples: Float64Array, weight = 1): Promis
   flow.prepare();
   await squares.write(samples, count);
   const loss = await squares.pass(samples, count, weight);
-  await flow.collectGradient();
+  await collectGradient(flow);
   return loss;
 }
 

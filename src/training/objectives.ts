@@ -14,7 +14,7 @@ export interface Objective {
   write(samples: Float64Array, count: number, key?: PassKey): Promise<void>;
   /**
    * Runs the flow forwards and backwards on the inputs that `write` put there. The gradient of `weight` times the
-   * samples' losses stays pending until the flow's `collectGradient`. `key` says which samples of which step they are.
+   * samples' losses is left to be collected from the flow. `key` says which samples of which step they are.
    * Returns the sum of the losses.
    */
   pass(samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number>;

@@ -1,7 +1,12 @@
 /** Starts the ranks of a training job: rank 0 is this thread, the others are workers. */
 import { alone, type Communicator } from "../engine/communicator.js";
 import { Team } from "../ranks/team.js";
-import { type SharedRanks, sharedRanks, ThreadCommunicator } from "../ranks/thread-communicator.js";
+import {
+  type SharedRanks,
+  type Sums,
+  sharedRanks,
+  ThreadCommunicator,
+} from "../ranks/thread-communicator.js";
 import type { RankProgram } from "../ranks/worker.js";
 import type { TrainingJob } from "./job.js";
 
@@ -28,11 +33,11 @@ export interface Ranks {
   kill(): Promise<void>;
 }
 
-/** `length` is the most numbers that a step sums. */
+/** `sums` is what a step sums. */
 export async function startRanks(
   job: TrainingJob,
   size: number,
-  length: number,
+  sums: Sums,
   program: RankProgram = trainingProgram,
 ): Promise<Ranks> {
   if (size === 1) {
@@ -43,7 +48,7 @@ export async function startRanks(
       kill: async () => {},
     };
   }
-  const shared = sharedRanks(size, length);
+  const shared = sharedRanks(size, sums);
   const communicator = new ThreadCommunicator(shared, 0);
   const team = await Team.start(program, size);
   const done = team.run((rank): RankTask => ({ job, shared, rank }));

@@ -42,10 +42,11 @@ export async function train(
     rank: 0,
     size,
     allReduce: (values) => ranks.communicator.allReduce(values),
+    sumPieces: (...call) => ranks.communicator.sumPieces(...call),
     broadcast: (values) => ranks.communicator.broadcast(values),
     barrier: () => ranks.communicator.barrier(),
   });
-  const ranks = await startRanks(job, size, trainer.reducedLength, program);
+  const ranks = await startRanks(job, size, trainer.sums, program);
   const turns = new Turns();
   // A step may take a minute.
   trainer.flow.pause = () => turns.give();

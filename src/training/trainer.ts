@@ -1,10 +1,11 @@
-/** Training, one step at a time: every rank runs a Trainer on its shard of each batch. */
+/** Training, one step at a time: every rank runs a Trainer, and does some pieces of each batch. */
 import { Actnorm } from "../bijections/actnorm.js";
 import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import type { PassKey } from "../logdet/probes.js";
+import type { Sums } from "../ranks/thread-communicator.js";
 import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";
 import { AveragedWeights } from "./averaged-weights.js";
@@ -34,7 +35,7 @@ export interface TrainingOptions {
 export interface StepResult {
   /** The objective's mean over the batch: minus the log-likelihood in nats, or the squared error. */
   loss: number;
-  /** Network evaluations a block, mean over the blocks and passes of this rank. */
+  /** Network evaluations a solve, mean over the blocks and passes. */
   evaluations: number;
   /** Samples of the batch whose solver did not reach its tolerance, summed over blocks. */
   unconverged: number;
@@ -50,8 +51,12 @@ export interface TrainingState {
   average?: Float64Array | undefined;
 }
 
-/** Numbers between the gradient and the blames in what the ranks sum. */
-const SCALARS = 3;
+/** Numbers between the gradient and the blames in what pieces of a batch are summed to. */
+const SCALARS = 4;
+/** Pieces of a batch a rank, at most: with these, one that is held up leaves most of its share to the others. */
+const PIECES_A_RANK = 8;
+/** What all pieces of a batch give, at most, in numbers: 32 MB. Where a model is larger, there is a piece a rank. */
+const MOST_NUMBERS = 4e6;
 
 export class Trainer {
   readonly flow: Flow;
@@ -60,11 +65,16 @@ export class Trainer {
   readonly #communicator: Communicator;
   readonly #adam: Adam;
   readonly #average: AveragedWeights | null;
-  readonly #samples: Float64Array;
   readonly #objective: Objective;
-  /** What the ranks sum: the gradient; the loss, the unconverged samples, the learning rate; one blame a bijection. */
-  readonly #reduced: Float64Array;
-  readonly #blame: Float64Array;
+  /** Pieces of a batch, which ranks take as they come. */
+  readonly #pieces: number;
+  /** The samples of a piece. */
+  readonly #samples: Float64Array;
+  /**
+   * What pieces are summed to: the gradient of the flow, not yet pulled back; the loss, the unconverged samples, the network's evaluations, the solves;
+   * one blame a bijection.
+   */
+  readonly #sum: Float64Array;
   /** Steps done so far. */
   step = 0;
   /** The learning rate before the schedule's factors. It may be changed between steps: rank 0's counts for all ranks. */
@@ -85,86 +95,77 @@ export class Trainer {
     );
     this.#adam = new Adam(flow.parameters, options.l2);
     this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
-    const [start, end] = shard(options.batch, communicator);
-    this.#samples = new Float64Array((end - start) * columns);
-    this.#reduced = new Float64Array(flow.parameters.gradient.length + SCALARS + flow.bijections.length);
-    this.#blame = this.#reduced.subarray(flow.parameters.gradient.length + SCALARS);
+    this.#sum = new Float64Array(flow.gradientLength + SCALARS + flow.bijections.length);
+    this.#pieces = pieces(options.batch, flow.capacity, communicator.size, this.#sum.length);
+    this.#samples = new Float64Array(Math.ceil(options.batch / this.#pieces) * columns);
   }
 
-  /** The most numbers that the ranks sum at a time. */
-  get reducedLength(): number {
-    return Math.max(this.#reduced.length, ...this.flow.shapes.map(({ channels }) => 2 * channels));
+  /** What the ranks sum at a time. */
+  get sums(): Sums {
+    const length = Math.max(...this.flow.shapes.map(({ channels }) => 2 * channels));
+    return { length, pieces: this.#pieces, pieceLength: this.#sum.length };
   }
 
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
   async advance(): Promise<StepResult> {
     const { flow } = this;
-    const { batch, seed, schedule = [], warmUp, clip } = this.options;
+    const { schedule = [], warmUp, clip } = this.options;
     const { gradient } = flow.parameters;
-    const [start, end] = shard(batch, this.#communicator);
-    this.#source.fill(this.#samples, seed, this.step, start, end - start);
     await flow.iterate();
     flow.prepare();
     if (this.step === 0) await this.#startActnorms();
-    gradient.fill(0);
-    this.#blame.fill(0);
-    // From zero at every step: sums of fractions would otherwise depend on the steps before, and so on interruptions.
-    for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
-    let loss = 0;
-    for (const [values, count, key] of this.#chunks()) {
-      await this.#objective.write(values, count, key);
-      const sum = await this.#objective.pass(values, count, 1 / batch, key);
-      if (!Number.isFinite(sum)) this.#blame[await this.#firstNotFinite(count)]++;
-      loss += sum;
-    }
-    await flow.collectGradient();
-    const counts = this.#counts();
-
-    const reduced = this.#reduced;
-    const scalars = gradient.length;
-    reduced.set(gradient);
-    reduced[scalars] = loss / batch;
-    reduced[scalars + 1] = counts.unconverged;
     const rate = rateAt(this.step, this.learningRate, schedule, warmUp);
-    reduced[scalars + 2] = this.#communicator.rank === 0 ? rate : 0;
-    await this.#communicator.allReduce(reduced);
-    gradient.set(reduced.subarray(0, scalars));
-    this.#checkFinite(reduced[scalars]);
+    const shared = Float64Array.of(this.#communicator.rank === 0 ? rate : 0);
+    const work = (piece: number, values: Float64Array) => this.#workOn(piece, values);
+    await this.#communicator.sumPieces(this.#pieces, work, this.#sum, shared);
+    const [loss, unconverged, evaluations, solves] = this.#sum.subarray(flow.gradientLength);
+    gradient.fill(0);
+    flow.pullBack(this.#sum.subarray(0, flow.gradientLength));
+    this.#checkFinite(loss);
 
     if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
-    this.#adam.update(this.step, reduced[scalars + 2]);
+    this.#adam.update(this.step, shared[0]);
     this.step++;
     this.#average?.update(this.step);
-    return {
-      loss: reduced[scalars],
-      evaluations: counts.evaluations / Math.max(1, counts.solves),
-      unconverged: reduced[scalars + 1],
-    };
+    return { loss, evaluations: evaluations / Math.max(1, solves), unconverged };
   }
 
-  /** The samples of this step's shard in pieces that fit the flow, and which ones they are. */
-  *#chunks(): Generator<[Float64Array, number, PassKey]> {
-    const { batch, seed } = this.options;
-    const [shardStart] = shard(batch, this.#communicator);
+  /** One piece of this step's batch, forwards and backwards, and what it adds to the sum. */
+  async #workOn(piece: number, values: Float64Array): Promise<void> {
+    const { flow } = this;
+    const { batch } = this.options;
+    const { gradientLength } = flow;
+    const scalars = values.subarray(gradientLength, gradientLength + SCALARS).fill(0);
+    const blames = values.subarray(gradientLength + SCALARS).fill(0);
+    // From zero for every piece: sums of fractions would otherwise depend on what this rank has done before.
+    for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
+    for (const [samples, count, key] of this.#passes(piece, this.#pieces, this.#samples)) {
+      await this.#objective.write(samples, count, key);
+      const sum = await this.#objective.pass(samples, count, 1 / batch, key);
+      if (!Number.isFinite(sum)) blames[await this.#firstNotFinite(count)]++;
+      scalars[0] += sum / batch;
+    }
+    await flow.takeGradient(values.subarray(0, gradientLength));
+    for (const { counts } of flow.bijections) {
+      if (!counts) continue;
+      scalars[1] += counts.unconverged;
+      scalars[2] += counts.evaluations;
+      scalars[3] += counts.solves;
+    }
+  }
+
+  /** Draws the samples of a part of this step's batch; gives those of each of the flow's passes, and which they are. */
+  *#passes(part: number, parts: number, samples: Float64Array): Generator<[Float64Array, number, PassKey]> {
+    const { seed, batch } = this.options;
     const { capacity } = this.flow;
     const { columns } = this.#objective;
-    const total = this.#samples.length / columns;
-    for (let start = 0; start < total; start += capacity) {
-      const count = Math.min(capacity, total - start);
-      const key = { seed, step: this.step, first: shardStart + start, training: true };
-      yield [this.#samples.subarray(start * columns, (start + count) * columns), count, key];
+    const [first, end] = shard(batch, part, parts);
+    this.#source.fill(samples, seed, this.step, first, end - first);
+    for (let start = first; start < end; start += capacity) {
+      const count = Math.min(capacity, end - start);
+      const key = { seed, step: this.step, first: start, training: true };
+      yield [samples.subarray((start - first) * columns, (start - first + count) * columns), count, key];
     }
-  }
-
-  #counts() {
-    const total = { solves: 0, evaluations: 0, unconverged: 0 };
-    for (const { counts } of this.flow.bijections) {
-      if (!counts) continue;
-      total.solves += counts.solves;
-      total.evaluations += counts.evaluations;
-      total.unconverged += counts.unconverged;
-    }
-    return total;
   }
 
   /** Actnorms in order, each from the whole batch's statistics at its place in the chain. */
@@ -172,7 +173,9 @@ export class Trainer {
     const { flow } = this;
     // How far the batch has come through the chain, and its points there: no block is computed twice.
     let reached = 0;
-    const chunks = [...this.#chunks()].map(([values, count, key]) => ({
+    const { rank, size } = this.#communicator;
+    const samples = new Float64Array(Math.ceil(this.options.batch / size) * this.#objective.columns);
+    const chunks = [...this.#passes(rank, size, samples)].map(([values, count, key]) => ({
       values,
       count,
       key,
@@ -227,7 +230,7 @@ export class Trainer {
     const { gradient, list } = this.flow.parameters;
     const where = (block: number) => `block ${block + 1} (${this.flow.bijections[block].kind})`;
     if (!Number.isFinite(loss)) {
-      const block = this.#blame.findIndex((count) => count > 0);
+      const block = this.#sum.subarray(this.flow.gradientLength + SCALARS).findIndex((count) => count > 0);
       throw new FlowError(
         "numerical",
         `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`,
@@ -285,6 +288,17 @@ export class Trainer {
     this.#average?.apply();
     await this.flow.settle();
   }
+}
+
+/**
+ * How many pieces a batch is shared out in: as many for each of equally fast ranks, and none larger than a pass of the
+ * flow unless they became too many.
+ */
+function pieces(batch: number, capacity: number, ranks: number, numbers: number): number {
+  if (ranks === 1) return 1;
+  const passes = Math.ceil(batch / capacity / ranks);
+  const most = Math.min(PIECES_A_RANK, Math.floor(MOST_NUMBERS / numbers / ranks));
+  return Math.min(batch, ranks * Math.max(1, Math.min(passes, most)));
 }
 
 /** Scales a vector down to that length, if it is longer. */

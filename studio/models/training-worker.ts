@@ -5,8 +5,11 @@ import { FlowError, type StepResult, type Trainer } from "../library.js";
 import { holdLock } from "./alive.js";
 import type { Snapshot, SnapshotWish, TrainingNews, TrainingOrder } from "./messages.js";
 
-/** News at most so often: twice a frame at 30 frames a second would be of no use. */
-const NEWS_MS = 30;
+/** News at most so often: the page shows them no more often. */
+const NEWS_MS = 100;
+/** So often where the order is to go on for a few steps only: whoever gave it, two models in step say, waits for news. */
+const SOON_MS = 30;
+const FEW_STEPS = 100;
 /** Where training can go on from is told so often. */
 const STATE_MS = 5_000;
 
@@ -109,7 +112,7 @@ class News {
 
   tellNowAndThen(rank0: Trainer): void {
     const now = performance.now();
-    if (now - this.#told >= NEWS_MS) this.tell(rank0.step);
+    if (now - this.#told >= (until - rank0.step < FEW_STEPS ? SOON_MS : NEWS_MS)) this.tell(rank0.step);
     if (now - this.#stateTold >= STATE_MS) {
       this.#stateTold = now;
       tell({ kind: "state", state: rank0.state() });

@@ -5,6 +5,7 @@ import { InverseResidual } from "../../src/bijections/inverse-residual.js";
 import { Monotone } from "../../src/bijections/monotone.js";
 import { Residual } from "../../src/bijections/residual.js";
 import type { Engine, Matrix } from "../../src/engine/engine.js";
+import { collectGradient } from "../../src/engine/gradients.js";
 import { Parameters } from "../../src/engine/parameters.js";
 import { type NetworkOptions, smallNetwork } from "./networks.js";
 import { download, type Rows, testRandom, upload } from "./rows.js";
@@ -73,7 +74,7 @@ export class Probe {
         logDetBar.map((bar) => [bar]),
       ),
     );
-    await this.bijection.collectGradient();
+    await collectGradient(this.bijection);
     return this.#rows(xBar, yBar);
   }
 

@@ -14,5 +14,19 @@ export function localRanks(size: number): Communicator[] {
       }
       waiting = [];
     });
-  return Array.from({ length: size }, (_, rank) => ({ ...alone, rank, size, allReduce }));
+  return Array.from({ length: size }, (_, rank) => ({
+    ...alone,
+    rank,
+    size,
+    allReduce,
+    async sumPieces(count, work, sum, own) {
+      const values = sum.fill(0).slice();
+      for (let piece = rank; piece < count; piece += size) {
+        await work(piece, values);
+        for (let i = 0; i < sum.length; i++) sum[i] += values[i];
+      }
+      await allReduce(sum);
+      await allReduce(own);
+    },
+  }));
 }

@@ -3,6 +3,7 @@
  * y = x + G(x); y + G(y) = x; y = F(x) with F = ((Id + G)/2)^-1 - Id.
  * What is measured is computed in float64; optimisation goes on in float32, which is faster.
  */
+
 import { ExactRegime } from "../../bijections/exact-regime.js";
 import { InverseResidual } from "../../bijections/inverse-residual.js";
 import type { LipschitzBlock } from "../../bijections/lipschitz-block.js";
@@ -10,6 +11,7 @@ import { Monotone } from "../../bijections/monotone.js";
 import type { Regime } from "../../bijections/regime.js";
 import { Residual } from "../../bijections/residual.js";
 import { type Engine, type Matrix, matrix, paddedLanes } from "../../engine/engine.js";
+import { collectGradient } from "../../engine/gradients.js";
 import { Parameters } from "../../engine/parameters.js";
 import type { Random } from "../../engine/random.js";
 import { ReferenceEngine } from "../../engine/reference/engine.js";
@@ -213,7 +215,7 @@ export class LipschitzMap {
       this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
       this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
       await block.backward(inputBar, outputBar, logDetBar);
-      await block.collectGradient();
+      await collectGradient(block);
       adam.update(step++, rate);
       return mapped;
     };
