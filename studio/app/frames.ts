@@ -4,23 +4,24 @@
  */
 
 /**
- * A frame is asked for so long after the last one, which makes 31 to 35 a second, and none in between in which nothing
- * changes: these have their price, too.
+ * From one frame to the next, which makes 32 a second; after a late one the next comes sooner. There are none in between
+ * in which nothing changes: these have their price, too.
  */
-const REST_MS = 27;
+const PERIOD_MS = 31;
 
 type Task = (now: number) => void;
 const waiting = new Set<Task>();
 /** Whether a frame is coming. */
 let coming = false;
-let last = Number.NEGATIVE_INFINITY;
+/** When the next one may come. */
+let due = 0;
 
 /** Calls the task in the next of these frames, with its time as `performance.now()` gives it. */
 export function nextFrame(task: Task): void {
   waiting.add(task);
   if (coming) return;
   coming = true;
-  const rest = last + REST_MS - performance.now();
+  const rest = due - performance.now();
   if (rest > 0) setTimeout(() => requestAnimationFrame(frame), rest);
   else requestAnimationFrame(frame);
 }
@@ -31,8 +32,7 @@ export function cancelFrame(task: Task): void {
 
 function frame(now: number): void {
   coming = false;
-  // The frame's own time may lie before the moment in which it was asked for.
-  last = performance.now();
+  due = Math.max(due + PERIOD_MS, performance.now());
   run(now);
 }
 

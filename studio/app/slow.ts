@@ -6,7 +6,7 @@ import { cancelFrame, nextFrame } from "./frames.js";
  * A signal that follows what `read` says of other signals, but changes at most once in so many milliseconds: text and
  * curves that changed with every step would take more time than the steps.
  */
-export function useSlow<Value>(read: () => Value, milliseconds = 120): ReadonlySignal<Value> {
+export function useSlow<Value>(read: () => Value, milliseconds = 200): ReadonlySignal<Value> {
   const shown = useMemo(() => signal(read()), []);
   useLayoutEffect(() => {
     let last = -1;
