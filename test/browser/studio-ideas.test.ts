@@ -106,6 +106,10 @@ describeInChromium("the ideas", { timeout: 120_000 }, () => {
       expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`)).toEqual([]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
       expect(overflow, `${width} pixels`).toBeLessThanOrEqual(0);
+      const cut = await page.evaluate(
+        "[...document.querySelectorAll('.formula.block')].filter((f) => f.scrollWidth > f.clientWidth).map((f) => f.textContent)",
+      );
+      expect(cut, `${width} pixels`).toEqual([]);
     }
     expect(said).toEqual([]);
     await page.context().close();

@@ -332,7 +332,7 @@ export default function Activations() {
       </p>
       <Formula
         block
-        tex="\begin{gathered}\mathrm{Pila}(x) = \begin{cases} x & x > 0\\ \left(\tfrac{k^2}{2}x^3 - k x^2 + x\right)e^{kx} & x \le 0\end{cases} \quad (k = 5)\\[0.5em] \mathrm{CPila}(x) = \tfrac{1}{1.06}\left[\mathrm{Pila}(x - 0.2),\; \mathrm{Pila}(-x - 0.2)\right]\end{gathered}"
+        tex="\begin{aligned} \mathrm{Pila}(x) &= \begin{cases} x & x > 0\\ \left(\tfrac{k^2}{2}x^3 - k x^2 + x\right)e^{kx} & x \le 0\end{cases}\\[0.5em] \mathrm{CPila}(x) &= \tfrac{1}{1.06}\begin{bmatrix}\mathrm{Pila}(x - 0.2)\\ \mathrm{Pila}(-x - 0.2)\end{bmatrix}, \quad k = 5 . \end{aligned}"
       />
       <p>
         Its slope stays above 0.9 everywhere, and its second derivative is continuous and not zero. CReLU

@@ -248,7 +248,7 @@ export default function Construction() {
       </p>
       <Formula
         block
-        tex="x = \tfrac{w + G(w)}{2},\quad y = \tfrac{w - G(w)}{2} \qquad\Longleftrightarrow\qquad w = x + y,\quad G(w) = x - y ."
+        tex="\begin{aligned} x &= \tfrac{w + G(w)}{2}, & y &= \tfrac{w - G(w)}{2}\\[0.4em] \Longleftrightarrow\quad w &= x + y, & G(w) &= x - y . \end{aligned}"
       />
       <p>
         A slope <Formula tex="s" /> of <Formula tex="G" /> becomes <Formula tex="\tfrac{1-s}{1+s}" />, which

@@ -222,7 +222,7 @@ export default function Staircase() {
       </p>
       <Formula
         block
-        tex="\frac{\text{steepest}}{\text{flattest}} \;\le\; \Big(\frac{1+L}{1-L}\Big)^{2}\ \text{for (a), (b), (c)} \qquad\text{and}\qquad \Big(\frac{1+L}{1-L}\Big)^{4}\ \text{for (d)} ."
+        tex="\begin{aligned} \frac{\text{steepest}}{\text{flattest}} &\le \Big(\frac{1+L}{1-L}\Big)^{2}\ \text{for (a), (b), (c)} ,\\[0.4em] &\le \Big(\frac{1+L}{1-L}\Big)^{4}\ \text{for (d)} . \end{aligned}"
       />
       <p>
         The staircase needs a ratio of 400 at every edge, so within a short distance. In the slides'
