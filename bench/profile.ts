@@ -181,8 +181,8 @@ async function profile(
   watch(flow, "forwardPass", (run) => stopwatch.phase("forward", run));
   watch(flow, "backwardPass", (run) => stopwatch.phase("backward", run));
   watch(flow, "prepare", (run) => stopwatch.phase("weights", run));
-  watch(flow, "takeGradient", (run) => stopwatch.phase("gradients", run));
-  watch(flow, "pullBack", (run) => stopwatch.phase("gradients", run));
+  watch(flow.gradients, "takeGradient", (run) => stopwatch.phase("gradients", run));
+  watch(flow.gradients, "pullBack", (run) => stopwatch.phase("gradients", run));
   for (const b of flow.bijections) watch(b, "iterate", (run) => stopwatch.phase("power iteration", run));
   const began = performance.now();
   while (trainer.step < total) await trainer.advance();

@@ -22,8 +22,8 @@ export class Dequantizer {
   readonly #image: NonNullable<FlowDeclaration["image"]>;
   readonly #dim: number;
   /** m and s. */
+  readonly gradients: GradientSource;
   readonly #networks: readonly Network[];
-  readonly #gradients: GradientSource;
   readonly #workspaces: readonly Workspace[];
   // What the last `draw` has left for `backward`, a row a number of the image.
   readonly #pixels: Float64Array;
@@ -50,7 +50,7 @@ export class Dequantizer {
       (name, i) =>
         new Network(engine, parameters, `dequantizer.${name}`, image.channels, network, randoms[i], image),
     );
-    this.#gradients = joint(this.#networks);
+    this.gradients = joint(this.#networks);
     const [m, s] = this.#networks;
     const first = m.workspace(capacity, 0);
     this.#workspaces = [first, s.workspace(capacity, 0, first)];
@@ -68,18 +68,6 @@ export class Dequantizer {
   async iterate(rounds?: number): Promise<void> {
     for (const network of this.#networks)
       await network.iterate(rounds ?? network.declaration.powerIterations);
-  }
-
-  get gradientLength(): number {
-    return this.#gradients.gradientLength;
-  }
-
-  takeGradient(out: Float64Array): Promise<void> {
-    return this.#gradients.takeGradient(out);
-  }
-
-  pullBack(gradient: Float64Array): void {
-    this.#gradients.pullBack(gradient);
   }
 
   /**

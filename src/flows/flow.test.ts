@@ -152,7 +152,7 @@ describe("gradients", () => {
     flow.write(x.flat(), x.length);
     await flow.forwardPass(x.length);
     await flow.backwardPass(x.length, 1 / x.length, logProb);
-    await collectGradient(flow);
+    await collectGradient(flow.gradients);
     return { logProb, gradient: flow.parameters.gradient.slice() };
   }
 

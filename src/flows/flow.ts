@@ -46,7 +46,7 @@ interface Pass {
   logDet: Matrix;
 }
 
-export class Flow implements FlowMaps, GradientSource {
+export class Flow implements FlowMaps {
   readonly declaration: FlowDeclaration;
   readonly dim: number;
   readonly engine: Engine;
@@ -58,6 +58,8 @@ export class Flow implements FlowMaps, GradientSource {
   readonly shapes: readonly Shape[];
   /** The learned noise on pixels, where the declaration asks for it. */
   readonly dequantizer: Dequantizer | null;
+  /** Of its bijections and its dequantizer. */
+  readonly gradients: GradientSource;
   /** Called between the blocks of all work: there others can have their turn, and an error ends what is being done. */
   pause: (() => Promise<void>) | null = null;
   readonly #start: Start | null;
@@ -72,7 +74,6 @@ export class Flow implements FlowMaps, GradientSource {
   #drawn = false;
   /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
   readonly #startLogDet: Float64Array;
-  readonly #gradients: GradientSource;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -155,7 +156,9 @@ export class Flow implements FlowMaps, GradientSource {
             capacity,
           )
         : null;
-    this.#gradients = joint(this.dequantizer ? [...this.bijections, this.dequantizer] : this.bijections);
+    this.gradients = joint(
+      this.dequantizer ? [...this.bijections, this.dequantizer.gradients] : this.bijections,
+    );
     this.parameters.seal();
     const batch = paddedLanes(engine, capacity);
     this.#points = Array.from({ length: this.bijections.length + 1 }, () => engine.tensor(dim * batch));
@@ -458,17 +461,5 @@ export class Flow implements FlowMaps, GradientSource {
       this.engine.write(outputBar.tensor, zeros, outputBar.offset + j * outputBar.stride + count);
     }
     this.engine.write(logDetBar.tensor, zeros, logDetBar.offset + count);
-  }
-
-  get gradientLength(): number {
-    return this.#gradients.gradientLength;
-  }
-
-  takeGradient(out: Float64Array): Promise<void> {
-    return this.#gradients.takeGradient(out);
-  }
-
-  pullBack(gradient: Float64Array): void {
-    this.#gradients.pullBack(gradient);
   }
 }

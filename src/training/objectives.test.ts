@@ -53,7 +53,7 @@ async function regression(flow: Flow, samples: Float64Array, weight = 1): Promis
   flow.prepare();
   await squares.write(samples, count);
   const loss = await squares.pass(samples, count, weight);
-  await collectGradient(flow);
+  await collectGradient(flow.gradients);
   return loss;
 }
 

@@ -95,7 +95,7 @@ export class Trainer {
     );
     this.#adam = new Adam(flow.parameters, options.l2);
     this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
-    this.#sum = new Float64Array(flow.gradientLength + SCALARS + flow.bijections.length);
+    this.#sum = new Float64Array(flow.gradients.gradientLength + SCALARS + flow.bijections.length);
     this.#pieces = pieces(options.batch, flow.capacity, communicator.size, this.#sum.length);
     this.#samples = new Float64Array(Math.ceil(options.batch / this.#pieces) * columns);
   }
@@ -118,9 +118,9 @@ export class Trainer {
     const shared = Float64Array.of(this.#communicator.rank === 0 ? rate : 0);
     const work = (piece: number, values: Float64Array) => this.#workOn(piece, values);
     await this.#communicator.sumPieces(this.#pieces, work, this.#sum, shared);
-    const [loss, unconverged, evaluations, solves] = this.#sum.subarray(flow.gradientLength);
+    const [loss, unconverged, evaluations, solves] = this.#sum.subarray(flow.gradients.gradientLength);
     gradient.fill(0);
-    flow.pullBack(this.#sum.subarray(0, flow.gradientLength));
+    flow.gradients.pullBack(this.#sum.subarray(0, flow.gradients.gradientLength));
     this.#checkFinite(loss);
 
     if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
@@ -134,7 +134,7 @@ export class Trainer {
   async #workOn(piece: number, values: Float64Array): Promise<void> {
     const { flow } = this;
     const { batch } = this.options;
-    const { gradientLength } = flow;
+    const { gradientLength } = flow.gradients;
     const scalars = values.subarray(gradientLength, gradientLength + SCALARS).fill(0);
     const blames = values.subarray(gradientLength + SCALARS).fill(0);
     // From zero for every piece: sums of fractions would otherwise depend on what this rank has done before.
@@ -145,7 +145,7 @@ export class Trainer {
       if (!Number.isFinite(sum)) blames[await this.#firstNotFinite(count)]++;
       scalars[0] += sum / batch;
     }
-    await flow.takeGradient(values.subarray(0, gradientLength));
+    await flow.gradients.takeGradient(values.subarray(0, gradientLength));
     for (const { counts } of flow.bijections) {
       if (!counts) continue;
       scalars[1] += counts.unconverged;
@@ -230,7 +230,9 @@ export class Trainer {
     const { gradient, list } = this.flow.parameters;
     const where = (block: number) => `block ${block + 1} (${this.flow.bijections[block].kind})`;
     if (!Number.isFinite(loss)) {
-      const block = this.#sum.subarray(this.flow.gradientLength + SCALARS).findIndex((count) => count > 0);
+      const block = this.#sum
+        .subarray(this.flow.gradients.gradientLength + SCALARS)
+        .findIndex((count) => count > 0);
       throw new FlowError(
         "numerical",
         `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`,
