@@ -1,25 +1,30 @@
 /**
  * Adam (Kingma and Ba 2015) with L2 regularisation added to the gradient, as PyTorch's `Adam(weight_decay)`:
  *   g += l2 theta, m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2,
- *   theta -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + 1e-8),
+ *   theta -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon),
  * with t counted from the first step that changes the parameter (`learnFrom`).
  */
 import type { Parameters } from "../engine/parameters.js";
 
-const BETA_1 = 0.9;
-const BETA_2 = 0.999;
-const EPSILON = 1e-8;
+export interface AdamOptions {
+  /** Times the parameters, added to their gradients. */
+  readonly l2: number;
+  /** b1 and b2, the decays of the two moments (default 0.9 and 0.999). */
+  readonly betas?: readonly [number, number] | undefined;
+  /** Added to the root of the second moment (default 1e-8). */
+  readonly epsilon?: number | undefined;
+}
 
 export class Adam {
   /** First and second moments, in the order of `parameters.values`. */
   readonly first: Float64Array;
   readonly second: Float64Array;
   readonly #parameters: Parameters;
-  readonly #l2: number;
+  readonly #options: AdamOptions;
 
-  constructor(parameters: Parameters, l2: number) {
+  constructor(parameters: Parameters, options: AdamOptions) {
     this.#parameters = parameters;
-    this.#l2 = l2;
+    this.#options = options;
     this.first = new Float64Array(parameters.values.length);
     this.second = new Float64Array(parameters.values.length);
   }
@@ -28,21 +33,22 @@ export class Adam {
   update(step: number, rate: number): void {
     // Locals: inside the loop, looking up a field costs as much as the arithmetic.
     const { first, second } = this;
-    const l2 = this.#l2;
+    const { l2, betas = [0.9, 0.999], epsilon = 1e-8 } = this.#options;
+    const [beta1, beta2] = betas;
     let offset = 0;
     for (const { learned, learnFrom, values, gradient } of this.#parameters.list) {
       if (!learned) continue;
       const t = step - learnFrom + 1;
       if (t > 0) {
-        const size = rate / (1 - BETA_1 ** t);
-        const correction = 1 / Math.sqrt(1 - BETA_2 ** t);
+        const size = rate / (1 - beta1 ** t);
+        const correction = 1 / Math.sqrt(1 - beta2 ** t);
         for (let i = 0, j = offset; i < values.length; i++, j++) {
           const g = gradient[i] + l2 * values[i];
-          const m = first[j] + (1 - BETA_1) * (g - first[j]);
-          const v = second[j] + (1 - BETA_2) * (g * g - second[j]);
+          const m = first[j] + (1 - beta1) * (g - first[j]);
+          const v = second[j] + (1 - beta2) * (g * g - second[j]);
           first[j] = m;
           second[j] = v;
-          values[i] -= (size * m) / (Math.sqrt(v) * correction + EPSILON);
+          values[i] -= (size * m) / (Math.sqrt(v) * correction + epsilon);
         }
       }
       offset += values.length;

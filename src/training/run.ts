@@ -54,6 +54,11 @@ const config = z.strictObject({
     warmUp: z.number().int().nonnegative().optional(),
     clip: z.number().positive().optional(),
     l2: z.number().nonnegative(),
+    betas: z
+      .tuple([z.number().nonnegative().lt(1), z.number().nonnegative().lt(1)])
+      .readonly()
+      .optional(),
+    epsilon: z.number().positive().optional(),
     averaging: z.number().positive().lt(1).optional(),
     objective: z.enum(["likelihood", "regression"]).optional(),
   }),

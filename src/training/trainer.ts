@@ -25,6 +25,10 @@ export interface TrainingOptions {
   clip?: number | undefined;
   /** Times the parameters, added to their gradients. */
   l2: number;
+  /** Adam's decays of the two moments (default 0.9 and 0.999). */
+  betas?: readonly [number, number] | undefined;
+  /** What Adam adds to the root of the second moment (default 1e-8). */
+  epsilon?: number | undefined;
   /** Decay of the average of the weights that the trained model gets (default: it gets those of the last step). */
   averaging?: number | undefined;
   /** What is made small (default: likelihood). */
@@ -93,7 +97,7 @@ export class Trainer {
       "usage",
       `this training takes samples of ${columns} ${columns === 1 ? "number" : "numbers"}, those of ${source.name} have ${source.dim}`,
     );
-    this.#adam = new Adam(flow.parameters, options.l2);
+    this.#adam = new Adam(flow.parameters, options);
     this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
     this.#sum = new Float64Array(flow.gradients.gradientLength + SCALARS + flow.bijections.length);
     this.#pieces = pieces(options.batch, flow.capacity, communicator.size, this.#sum.length);

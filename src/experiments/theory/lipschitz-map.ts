@@ -201,7 +201,7 @@ export class LipschitzMap {
   descent(formulation: Formulation, x: Table): Descent {
     const { rows, columns } = x;
     const block = this.#blocks[formulation];
-    const adam = new Adam(this.#parameters, 0);
+    const adam = new Adam(this.#parameters, { l2: 0 });
     const lanes = paddedLanes(this.#engine, rows);
     const [inputBar, outputBar, logDetBar] = this.#places(rows);
     const zeros = new Float64Array(rows * columns);
