@@ -9,6 +9,7 @@ import type { Sums } from "../ranks/thread-communicator.js";
 import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";
 import { AveragedWeights } from "./averaged-weights.js";
+import { clipGradient } from "./clipping.js";
 import { type Objective, type ObjectiveName, objective } from "./objectives.js";
 import { type RateChange, rateAt } from "./schedule.js";
 
@@ -127,7 +128,7 @@ export class Trainer {
     flow.gradients.pullBack(this.#sum.subarray(0, flow.gradients.gradientLength));
     this.#checkFinite(loss);
 
-    if (clip !== undefined) clipNorm(gradient, clip * flow.dim);
+    if (clip !== undefined) clipGradient(flow.parameters, this.step, clip * flow.dim);
     this.#adam.update(this.step, shared[0]);
     this.step++;
     this.#average?.update(this.step);
@@ -305,14 +306,6 @@ function pieces(batch: number, capacity: number, ranks: number, numbers: number)
   const passes = Math.ceil(batch / capacity / ranks);
   const most = Math.min(PIECES_A_RANK, Math.floor(MOST_NUMBERS / numbers / ranks));
   return Math.min(batch, ranks * Math.max(1, Math.min(passes, most)));
-}
-
-/** Scales a vector down to that length, if it is longer. */
-function clipNorm(values: Float64Array, length: number): void {
-  let squares = 0;
-  for (let i = 0; i < values.length; i++) squares += values[i] * values[i];
-  const scale = length / Math.sqrt(squares);
-  if (scale < 1) for (let i = 0; i < values.length; i++) values[i] *= scale;
 }
 
 /** As `every(Number.isFinite)`, which took a hundredth of a training step. */
