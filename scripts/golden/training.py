@@ -31,6 +31,8 @@ SAMPLES = [
 
 VARIANTS = {
     "Adam": {},
+    "other betas": {"betas": [0.7, 0.95]},
+    "another epsilon": {"epsilon": 0.1},
     "L2": {"l2": 0.3},
     "clipping": {"clip": 1.5},
     "warm-up": {"warmUp": 6},
@@ -39,7 +41,6 @@ VARIANTS = {
     "a parameter that is learned later": {"learnFrom": 4},
 }
 VARIANTS["all of these"] = {key: value for options in VARIANTS.values() for key, value in options.items()}
-VARIANTS["other betas"] = {"betas": [0.7, 0.95]}
 
 
 class Affine(torch.nn.Module):
@@ -57,9 +58,9 @@ class Affine(torch.nn.Module):
         return [*self.shift.tolist(), *self.log_scale.tolist()]
 
 
-def train(betas=(0.9, 0.999), l2=0.0, clip=None, warmUp=0, schedule=(), averaging=None, learnFrom=0):
+def train(betas=(0.9, 0.999), epsilon=1e-8, l2=0.0, clip=None, warmUp=0, schedule=(), averaging=None, learnFrom=0):
     model = Affine()
-    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=tuple(betas), weight_decay=l2)
+    optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=tuple(betas), eps=epsilon, weight_decay=l2)
 
     def factor(step):
         current = 1.0
