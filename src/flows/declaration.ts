@@ -9,19 +9,35 @@ const count = z.number().int().positive();
 const EXACT_DIM = 16;
 const MAX_DIM = 1 << 20;
 
-const network = z.strictObject({
-  kind: z.enum(["dense", "multilayer"]),
-  kernel: z.union([z.literal(1), z.literal(3)]).optional(),
-  stem: count.max(4096).optional(),
-  depth: count.max(64),
-  growth: count.max(4096),
-  activation: z.enum(activationNames as [string, ...string[]]),
-  coeff: z.number().positive().lt(1),
-  lip: z.number().positive().lt(1),
-  powerIterations: count,
-  spectralTolerance: z.number().nonnegative().optional(),
-  learnConcatenationFrom: z.number().int().nonnegative(),
-});
+const side = z.union([z.literal(1), z.literal(3)]);
+
+const network = z
+  .strictObject({
+    kind: z.enum(["dense", "multilayer"]),
+    kernel: z.union([side, z.array(side).readonly()]).optional(),
+    stem: count.max(4096).optional(),
+    preactivation: z.boolean().optional(),
+    depth: count.max(64),
+    growth: count.max(4096),
+    activation: z.enum(activationNames as [string, ...string[]]),
+    coeff: z.number().positive().lt(1),
+    lip: z.number().positive().lt(1),
+    powerIterations: count,
+    spectralTolerance: z.number().nonnegative().optional(),
+    learnConcatenationFrom: z.number().int().nonnegative(),
+    closingStart: z.enum(["near-zero", "uniform"]).optional(),
+  })
+  .refine(({ kernel, depth }) => !Array.isArray(kernel) || kernel.length === depth + 1, {
+    path: ["kernel"],
+    message: "a list of kernels has one for each layer and one for the closing layer",
+  })
+  .refine(
+    ({ preactivation, kind, stem }) => !preactivation || (kind === "multilayer" && stem === undefined),
+    {
+      path: ["preactivation"],
+      message: "it stands before layers that follow one another (multilayer), without a stem",
+    },
+  );
 
 const bijection = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.enum(["residual", "inverse-residual", "monotone"]), network }),

@@ -17,7 +17,7 @@ import { Purpose, Random } from "../engine/random.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
 import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
-import { Network, SETTLING_ROUNDS } from "../networks/network.js";
+import { kernelsOf, Network, SETTLING_ROUNDS } from "../networks/network.js";
 import { Table } from "../table.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Dequantizer } from "./dequantizer.js";
@@ -130,7 +130,7 @@ export class Flow implements FlowMaps {
         return new Reshape(engine, b.kind);
       }
       const random = new Random(seed, Purpose.initialisation, i);
-      const grid = height * width > 1 || b.network.kernel === 3 ? { height, width } : null;
+      const grid = height * width > 1 || kernelsOf(b.network).includes(3) ? { height, width } : null;
       const network = new Network(engine, this.parameters, name, channels, b.network, random, grid);
       if (estimator && this.#probes) {
         const { tolerance } = estimator;

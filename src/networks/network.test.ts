@@ -8,13 +8,20 @@ import { norm, normalRows, type Rows, subtract, testRandom } from "../../test/su
 import { activationNames } from "../activations/index.js";
 import { lanesOf } from "../engine/engine.js";
 import { collectGradient } from "../engine/gradients.js";
+import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import type { Network } from "./network.js";
+import { Network } from "./network.js";
 import { spectralNormBound } from "./spectral-norm.js";
 
 const engine = new ReferenceEngine();
-const KINDS = ["dense", "multilayer"] as const;
-const all = KINDS.flatMap((kind) => activationNames.map((activation) => ({ kind, activation })));
+const KINDS = [
+  { name: "dense", kind: "dense" },
+  { name: "multilayer", kind: "multilayer" },
+  { name: "multilayer with pre-activation", kind: "multilayer", preactivation: true },
+] as const;
+const all = KINDS.flatMap(({ name, ...layers }) =>
+  activationNames.map((activation) => ({ name, layers, activation })),
+);
 
 /** A workspace with samples at whose places the network is evaluated, Jacobians included. */
 function evaluation(network: Network, samples: Rows) {
@@ -48,11 +55,11 @@ async function valuesAndJacobians(network: Network, samples: Rows) {
   }));
 }
 
-describe.each(all)("$kind, $activation", ({ kind, activation }) => {
+describe.each(all)("$name, $activation", ({ layers, activation }) => {
   // With small weights no spectral norm reaches its limit, with large ones all do.
   it.each([0.4, 3])("has the gradients of finite differences, weights times %d", async (weightScale) => {
     const { network, parameters } = smallNetwork(engine, {
-      kind,
+      ...layers,
       activation,
       weightScale,
       coeff: 0.8,
@@ -86,8 +93,28 @@ describe.each(all)("$kind, $activation", ({ kind, activation }) => {
     await expectGradients(parameters.list, scalar);
   });
 
+  it("has the transposed product of its Jacobian", async () => {
+    const dim = 3;
+    const { network } = smallNetwork(engine, { ...layers, activation, dim, weightScale: 2, seed: 17 });
+    network.prepare();
+    const random = testRandom(18);
+    const { views, run } = evaluation(network, normalRows(random, 1, dim));
+    const jet = await run();
+    network.linearise(views);
+    const bar = engine.tensor(dim);
+    const cotangent = Float64Array.from({ length: dim }, () => random.normal());
+    engine.write(bar, cotangent);
+    network.transposedProduct(views, { tensor: bar, offset: 0, rows: dim, lanes: 1, stride: 1 });
+    for (let k = 0; k < dim; k++) {
+      const product = new Float64Array(1);
+      await engine.read(views.inputBar.tensor, product, k * views.inputBar.stride);
+      const expected = cotangent.reduce((sum, c, i) => sum + c * jet[i * (1 + dim) + 1 + k], 0);
+      expectClose(product, [expected], 1e-12);
+    }
+  });
+
   it("has the Jacobian of finite differences as its tangents", async () => {
-    const { network } = smallNetwork(engine, { kind, activation, dim: 3, weightScale: 2, seed: 13 });
+    const { network } = smallNetwork(engine, { ...layers, activation, dim: 3, weightScale: 2, seed: 13 });
     network.prepare();
     const samples = normalRows(testRandom(14), 6, 3);
     const expected = await valuesAndJacobians(network, samples);
@@ -120,7 +147,7 @@ describe.each(all)("$kind, $activation", ({ kind, activation }) => {
   it("keeps within its certified Lipschitz constant", async () => {
     await fc.assert(
       fc.asyncProperty(networks, settled, spread, async (options, iterated, deviation) => {
-        const { network, parameters } = smallNetwork(engine, { kind, activation, ...options });
+        const { network, parameters } = smallNetwork(engine, { ...layers, activation, ...options });
         const random = testRandom(options.seed + 1);
         // Unless iterated again, the norms are out of date, as they are within training: the bound knows.
         for (const p of parameters.list) {
@@ -186,4 +213,30 @@ it("refuses an odd growth for an activation of two outputs, and an unknown activ
   expect(() => smallNetwork(engine, { growth: 5 })).toThrow(/growth 5 must be even: CPila has two outputs/);
   expect(() => smallNetwork(engine, { growth: 5, activation: "ELU" })).not.toThrow();
   expect(() => smallNetwork(engine, { activation: "Swish" })).toThrow(/unknown activation 'Swish'.*CPila/);
+});
+
+it("says where layers and kernels do not fit", () => {
+  expect(() => smallNetwork(engine, { preactivation: true })).toThrow(/pre-activation stands before layers/);
+  expect(() => smallNetwork(engine, { depth: 2, kernel: [3, 1] })).toThrow(
+    /depth 2 has 3 layers with its closing one, not the 2 of kernels 3-1/,
+  );
+  expect(() => smallNetwork(engine, { depth: 2, kernel: [1, 1, 3] })).toThrow(/convolutions need images/);
+});
+
+it("starts its closing layer near zero, or as the others where it is told to", () => {
+  const largest = (closingStart?: "near-zero" | "uniform") => {
+    const parameters = new Parameters();
+    const declaration = smallNetwork(engine, { closingStart }).network.declaration;
+    new Network(engine, parameters, "g", 2, declaration, testRandom(19));
+    const of = (name: string) =>
+      Math.max(...(parameters.list.find((p) => p.name === name)?.values.map(Math.abs) ?? []));
+    return { weight: of("g.weight.2"), bias: of("g.bias.2") };
+  };
+  const limit = 1 / Math.sqrt(2 + 2 * 4);
+  expect(largest().bias).toBe(0);
+  expect(largest().weight).toBeLessThan(0.3 * limit);
+  const uniform = largest("uniform");
+  expect(uniform.bias).toBeGreaterThan(0);
+  expect(uniform.weight).toBeGreaterThan(0.6 * limit);
+  expect(uniform.weight).toBeLessThan(limit);
 });

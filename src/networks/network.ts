@@ -4,8 +4,9 @@
  * starts with the input x and to which each a_l is appended. Dense concatenation reads all rows up to a_l,
  * a multilayer perceptron only the last a_l. Nothing is ever copied to concatenate.
  *
- * On images the layers are 3 x 3 convolutions and the closing one is 1 x 1; a place of the grid is then what a sample
- * is elsewhere. A *stem*, a linear layer without activation, takes many inputs to fewer features first.
+ * On images a layer is a 3 x 3 or a 1 x 1 convolution; a place of the grid is then what a sample is elsewhere. A *stem*,
+ * a linear layer without activation, takes many inputs to fewer features first. A *pre-activation* (He et al. 2016;
+ * Residual Flow) applies the activation to x, ahead of the first layer, which then reads act(x).
  */
 
 import type { Activation } from "../activations/activation.js";
@@ -24,7 +25,7 @@ import {
 import type { GradientSource } from "../engine/gradients.js";
 import type { Parameter, Parameters } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
-import { FlowError } from "../errors.js";
+import { check, FlowError } from "../errors.js";
 import {
   concatenationFactors,
   concatenationFactorsBackward,
@@ -38,10 +39,15 @@ import { MatrixNorm, type SpectralNorm } from "./spectral-norm.js";
 export interface NetworkDeclaration {
   /** `dense` concatenates every layer's output to its input; `multilayer` feeds it forward. */
   readonly kind: "dense" | "multilayer";
-  /** Side of the layers' kernels: 3 for convolutions (default: 1, matrices). */
-  readonly kernel?: 1 | 3 | undefined;
+  /**
+   * Side of the layers' kernels, 3 for convolutions: one number for all layers but the closing one, which is then 1 x 1,
+   * or a list of them, the closing layer's last (default: 1, matrices).
+   */
+  readonly kernel?: Kernel | readonly Kernel[] | undefined;
   /** Features of the stem (default: no stem). */
   readonly stem?: number | undefined;
+  /** Whether the first layer reads act(x) in place of x (multilayer, without a stem). */
+  readonly preactivation?: boolean | undefined;
   /** Number of layers before the closing linear one, without the stem. */
   readonly depth: number;
   /** Channels that a layer adds (dense) or has (multilayer), after its activation. */
@@ -57,6 +63,36 @@ export interface NetworkDeclaration {
   readonly spectralTolerance?: number | undefined;
   /** The training step from which the concatenation is learned (dense only). */
   readonly learnConcatenationFrom: number;
+  /** How the closing layer starts: with small weights and no bias, G near 0, or as all layers do (default near-zero). */
+  readonly closingStart?: "near-zero" | "uniform" | undefined;
+}
+
+export type Kernel = 1 | 3;
+
+/** The sides of the kernels of `depth` layers and of the closing one. Throws a `usage` error for a list of another length. */
+export function kernelsOf({
+  kernel,
+  depth,
+}: Pick<NetworkDeclaration, "kernel" | "depth">): readonly Kernel[] {
+  if (!Array.isArray(kernel)) {
+    return [...Array.from({ length: depth }, () => (kernel as Kernel | undefined) ?? 1), 1];
+  }
+  check(
+    kernel.length === depth + 1,
+    "usage",
+    `a network of depth ${depth} has ${depth + 1} layers with its closing one, not the ${kernel.length} of kernels ${kernel.join("-")}`,
+  );
+  return kernel;
+}
+
+/** What a layer, or the pre-activation, applies after its linear map. */
+interface Pointwise {
+  readonly beta: Parameter | null;
+  /** Its place among the slopes. */
+  readonly firstSlope: number;
+  /** The gradient of its parameter, and the place of that in the network's flat arrays. */
+  readonly parameterBar: Matrix;
+  readonly offset: number;
 }
 
 interface Layer {
@@ -77,12 +113,12 @@ interface Layer {
   readonly weight: Parameter;
   readonly bias: Parameter;
   readonly norm: SpectralNorm;
-  readonly beta: Parameter | null;
+  /** Its activation; stem and closing layer have none. */
+  readonly pointwise: Pointwise | null;
   readonly effective: Matrix;
   readonly effectiveBias: Matrix;
   readonly effectiveBar: Matrix;
   readonly biasBar: Matrix;
-  readonly parameterBar: Matrix;
   /** Offset of this layer in the network's flat arrays: weights, bias, activation parameter. */
   readonly offset: number;
   /** sigma, and the factor min(1, coeff / sigma), as `prepare` last left them. */
@@ -107,9 +143,11 @@ export interface Workspace {
 
 /** The matrices of one layer: forward, and for a backward pass the cotangents of the same. */
 interface LayerViews {
-  readonly layer: Layer;
+  /** None for the pre-activation, which has no weights. */
+  readonly layer: Layer | null;
+  readonly pointwise: Pointwise | null;
   readonly input: Matrix;
-  /** W h + b: the pre-activations, or the network's output for the closing layer. */
+  /** W h + b: the pre-activations, or the network's output for the closing layer; x for the pre-activation. */
   readonly pre: Matrix;
   /** act(W h + b), for the stem W h + b; the closing layer has none. */
   readonly out: Matrix | null;
@@ -149,8 +187,8 @@ export const SETTLING_ROUNDS = 200;
  */
 export const ROW_GAP = 16;
 
-/** How much smaller the closing layer's weights start than the others'. */
-const CLOSING_SCALE = 0.3;
+/** How much smaller the closing layer starts than the others, unless it starts as they do. */
+const NEAR_ZERO = { weight: 0.3, bias: 0 };
 
 export class Network implements GradientSource {
   readonly dim: number;
@@ -161,6 +199,10 @@ export class Network implements GradientSource {
   readonly gradientLength: number;
   readonly #engine: Engine;
   readonly #layers: Layer[] = [];
+  readonly #preactivation: Pointwise | null;
+  /** Rows of the bank before those that dense layers concatenate, and of x, of the stem or of act(x) among these. */
+  readonly #start: number;
+  readonly #features: number;
   readonly #kappa: Parameter | null;
   readonly #bankRows: number;
   readonly #preRows: number;
@@ -171,8 +213,9 @@ export class Network implements GradientSource {
   readonly #gradients: Tensor;
 
   /**
-   * Weights and biases start uniform on +-1/sqrt(fan-in), but the closing layer with small weights and no bias:
-   * G starts near 0, every block near the identity, which trains faster than a random map to begin with.
+   * Weights and biases start uniform on +-1/sqrt(fan-in), but unless told otherwise the closing layer with small
+   * weights and no bias: G starts near 0, every block near the identity, which trains faster than a random map to
+   * begin with.
    * The spectral norms of matrices are settled at once; those of convolutions wait for `iterate`.
    */
   constructor(
@@ -189,7 +232,7 @@ export class Network implements GradientSource {
     this.grid = grid;
     this.declaration = declaration;
     this.activation = activation(declaration.activation);
-    const { depth, growth, kind, stem, kernel } = declaration;
+    const { depth, growth, kind, stem, preactivation } = declaration;
     const { outputs, learned } = this.activation;
     if (growth % outputs !== 0) {
       throw new FlowError(
@@ -197,15 +240,23 @@ export class Network implements GradientSource {
         `${name}: growth ${growth} must be even: ${declaration.activation} has two outputs`,
       );
     }
-    if (kernel === 3 && !grid) throw new FlowError("usage", `${name}: convolutions need images`);
-    // The bank: the input, the stem's features, and each layer's.
-    const start = stem ? dim : 0;
-    const features = stem ?? dim;
+    const kernels = kernelsOf(declaration);
+    if (kernels.includes(3) && !grid) throw new FlowError("usage", `${name}: convolutions need images`);
+    check(
+      !preactivation || (kind === "multilayer" && !stem),
+      "usage",
+      `${name}: a pre-activation stands before layers that follow one another, without a stem`,
+    );
+    // The bank: the input, the stem's features or the input's activation, and each layer's.
+    const start = stem || preactivation ? dim : 0;
+    const features = stem ?? (preactivation ? outputs * dim : dim);
+    this.#start = start;
+    this.#features = features;
     const plans = Array.from({ length: depth + 1 }, (_, index) => {
       const closing = index === depth;
       const firstInput = kind === "dense" || index === 0 ? start : start + features + (index - 1) * growth;
       const end = start + features + index * growth;
-      const taps = kernel === 3 && !closing ? TAPS : 1;
+      const taps = kernels[index] === 3 ? TAPS : 1;
       const rows = closing ? dim : growth / outputs;
       return {
         rows,
@@ -228,7 +279,8 @@ export class Network implements GradientSource {
         index: null,
       });
     }
-    const size = plans.reduce((sum, { rows, columns, taps }) => sum + rows * taps * columns + rows + 1, 0);
+    const numbersOf = ({ rows, columns, taps }: (typeof plans)[number]) => rows * taps * columns + rows + 1;
+    const size = plans.reduce((sum, plan) => sum + numbersOf(plan), preactivation ? 1 : 0);
     this.#weights = engine.tensor(size);
     this.#gradients = engine.tensor(size);
     this.#flat = new Float64Array(size);
@@ -236,6 +288,16 @@ export class Network implements GradientSource {
     const widest = Math.max(...plans.map(({ columns }) => columns));
     this.#columnFactors = new Float64Array(widest);
     this.#columnBars = new Float64Array(widest);
+    const closingScale = declaration.closingStart === "uniform" ? { weight: 1, bias: 1 } : NEAR_ZERO;
+    const pointwise = (label: number | string, firstSlope: number, offset: number): Pointwise => ({
+      beta: learned
+        ? parameters.learned(`${name}.${learned.name}.${label}`, [1], Float64Array.of(learned.initial))
+        : null,
+      firstSlope,
+      parameterBar: matrix(this.#gradients, 1, 1, offset),
+      offset,
+    });
+    this.#preactivation = preactivation ? pointwise("input", depth * growth, size - 1) : null;
     let offset = 0;
     let firstPre = 0;
     plans.forEach(({ rows, columns, taps, firstInput, end, closing, index }, l) => {
@@ -245,22 +307,21 @@ export class Network implements GradientSource {
       const weight = parameters.learned(
         `${name}.weight.${l}`,
         taps === 1 ? [rows, columns] : [rows, taps, columns],
-        uniform(rows * fanIn, closing ? CLOSING_SCALE : 1),
+        uniform(rows * fanIn, closing ? closingScale.weight : 1),
       );
-      const bias = parameters.learned(`${name}.bias.${l}`, [rows], uniform(rows, closing ? 0 : 1));
+      const bias = parameters.learned(
+        `${name}.bias.${l}`,
+        [rows],
+        uniform(rows, closing ? closingScale.bias : 1),
+      );
       const norm =
         taps === 1 || !grid
           ? new MatrixNorm(parameters, name, l, weight, random)
           : new GridNorm(engine, parameters, name, l, weight, grid, random);
-      const beta =
-        learned && !closing && index !== null
-          ? parameters.learned(`${name}.${learned.name}.${l}`, [1], Float64Array.of(learned.initial))
-          : null;
       const numbers = rows * fanIn;
       const place = (tensor: Tensor) => ({
         matrix: matrix(tensor, rows, fanIn, offset),
         column: matrix(tensor, rows, 1, offset + numbers),
-        scalar: matrix(tensor, 1, 1, offset + numbers + rows),
       });
       const value = place(this.#weights);
       const bar = place(this.#gradients);
@@ -279,12 +340,11 @@ export class Network implements GradientSource {
         weight,
         bias,
         norm,
-        beta,
+        pointwise: closing || index === null ? null : pointwise(l, index * growth, offset + numbers + rows),
         effective: value.matrix,
         effectiveBias: value.column,
         effectiveBar: bar.matrix,
         biasBar: bar.column,
-        parameterBar: bar.scalar,
         offset,
         sigma: 0,
         factor: 1,
@@ -351,6 +411,10 @@ export class Network implements GradientSource {
     this.#engine.write(this.#weights, flat);
   }
 
+  get #pointwiseMaps(): Pointwise[] {
+    return [this.#preactivation, ...this.#layers.map((layer) => layer.pointwise)].filter((p) => p !== null);
+  }
+
   async takeGradient(out: Float64Array): Promise<void> {
     await this.#engine.read(this.#gradients, out);
     this.#engine.fill(matrix(this.#gradients, 1, out.length), 0);
@@ -382,10 +446,11 @@ export class Network implements GradientSource {
       if (factor < 1) layer.norm.addGradient((-factor / sigma) * along);
       const end = offset + values.length;
       for (let r = 0; r < rows; r++) bias.gradient[r] += bars[end + r];
-      if (layer.beta) {
-        const slope = this.activation.learned?.linkDerivative(layer.beta.values[0]) ?? 0;
-        layer.beta.gradient[0] += slope * bars[end + rows];
-      }
+    }
+    for (const { beta, offset } of this.#pointwiseMaps) {
+      if (!beta) continue;
+      const slope = this.activation.learned?.linkDerivative(beta.values[0]) ?? 0;
+      beta.gradient[0] += slope * bars[offset];
     }
     const kappa = this.#kappa;
     if (kappa) {
@@ -419,8 +484,14 @@ export class Network implements GradientSource {
       outputBar: sharing?.outputBar ?? tensor(this.dim, lanes),
       preBar2: sharing?.preBar2 ?? tensor(this.#preRows, batch),
       outputBar2: sharing?.outputBar2 ?? tensor(this.dim, batch),
-      slopes: sharing?.slopes ?? tensor(this.declaration.depth * this.declaration.growth, batch),
+      slopes: sharing?.slopes ?? tensor(this.#slopeRows, batch),
     };
+  }
+
+  /** Rows of activations. */
+  get #slopeRows(): number {
+    const { depth, growth } = this.declaration;
+    return depth * growth + (this.#preactivation ? this.#features : 0);
   }
 
   /** Lanes that a sample takes. */
@@ -446,21 +517,38 @@ export class Network implements GradientSource {
     const outputBar2 = whole(workspace.outputBar2, this.dim, batch);
     const output = whole(workspace.output, this.dim, jet);
     const outputBar = whole(workspace.outputBar, this.dim, jet);
-    const { depth, growth } = this.declaration;
-    const slopes = whole(workspace.slopes, depth * growth, batch);
+    const slopes = whole(workspace.slopes, this.#slopeRows, batch);
     const bank = whole(workspace.bank, this.#bankRows, jet);
     const pre = whole(workspace.pre, this.#preRows, jet);
-    const layers = (features: Matrix, hidden: Matrix, closing: Matrix): LayerViews[] =>
-      this.#layers.map((layer) => ({
-        layer,
-        input: rowsOf(features, layer.firstInput, layer.columns),
-        pre: layer.firstOutput === null ? closing : rowsOf(hidden, layer.firstPre, layer.rows),
-        out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.#outputs(layer)),
-        slopes:
-          layer.firstOutput === null || layer.index === null
-            ? null
-            : rowsOf(slopes, layer.index * growth, growth),
-      }));
+    const layers = (features: Matrix, hidden: Matrix, closing: Matrix): LayerViews[] => {
+      const input = rowsOf(features, 0, this.dim);
+      const activated = rowsOf(features, this.#start, this.#features);
+      const first = this.#preactivation;
+      return [
+        ...(first
+          ? [
+              {
+                layer: null,
+                pointwise: first,
+                input,
+                pre: input,
+                out: activated,
+                slopes: rowsOf(slopes, first.firstSlope, this.#features),
+              },
+            ]
+          : []),
+        ...this.#layers.map((layer) => ({
+          layer,
+          pointwise: layer.pointwise,
+          input: rowsOf(features, layer.firstInput, layer.columns),
+          pre: layer.firstOutput === null ? closing : rowsOf(hidden, layer.firstPre, layer.rows),
+          out: layer.firstOutput === null ? null : rowsOf(features, layer.firstOutput, this.#outputs(layer)),
+          slopes: layer.pointwise
+            ? rowsOf(slopes, layer.pointwise.firstSlope, this.declaration.growth)
+            : null,
+        })),
+      ];
+    };
     const values = (m: Matrix) => lanesOf(m, 0, batch);
     return {
       batch,
@@ -485,20 +573,22 @@ export class Network implements GradientSource {
     return index === null ? rows : this.declaration.growth;
   }
 
-  #parameterOf(layer: Layer): number {
-    return layer.beta && this.activation.learned ? this.activation.learned.link(layer.beta.values[0]) : 0;
+  #parameterOf({ beta }: Pointwise): number {
+    return beta && this.activation.learned ? this.activation.learned.link(beta.values[0]) : 0;
   }
 
   /** views.output = jet of G at the jet in views.input. */
   evaluate(views: Views): void {
     const { batch } = views;
-    for (const { layer, input, pre, out } of views.forward) {
-      const { effective, effectiveBias, taps } = layer;
-      if (taps === 1) this.#engine.linear(pre, effective, input, effectiveBias, batch);
-      else this.#engine.convolution(pre, effective, input, effectiveBias, this.#images(), batch);
+    for (const { layer, pointwise, input, pre, out } of views.forward) {
+      if (layer) {
+        const { effective, effectiveBias, taps } = layer;
+        if (taps === 1) this.#engine.linear(pre, effective, input, effectiveBias, batch);
+        else this.#engine.convolution(pre, effective, input, effectiveBias, this.#images(), batch);
+      }
       if (!out) continue;
-      if (layer.index === null) this.#engine.combine(out, 1, pre);
-      else this.#engine.pointwise(this.activation, out, pre, batch, this.#parameterOf(layer));
+      if (pointwise) this.#engine.pointwise(this.activation, out, pre, batch, this.#parameterOf(pointwise));
+      else this.#engine.combine(out, 1, pre);
     }
   }
 
@@ -538,10 +628,10 @@ export class Network implements GradientSource {
 
   /** Keeps the slopes at the point of the last `evaluate`, for `transposedProduct`. */
   linearise(views: Views): void {
-    for (const { layer, pre, slopes } of views.forward) {
-      if (!slopes) continue;
+    for (const { pointwise, pre, slopes } of views.forward) {
+      if (!slopes || !pointwise) continue;
       const values = lanesOf(pre, 0, views.batch);
-      this.#engine.slopes(this.activation, slopes, values, this.#parameterOf(layer));
+      this.#engine.slopes(this.activation, slopes, values, this.#parameterOf(pointwise));
     }
   }
 
@@ -556,15 +646,16 @@ export class Network implements GradientSource {
   /** From the cotangents of the output to those of the input, and the gradients of the activations' parameters. */
   #sweep(views: Views, pass: readonly LayerViews[]): void {
     const { forward, batch } = views;
-    this.#throughLayers(views, pass, ({ layer, pre }, out, i) => {
+    this.#throughLayers(views, pass, ({ pointwise, pre }, out, i) => {
+      const own = pointwise as Pointwise;
       this.#engine.pointwiseBackward(
         this.activation,
         pre,
         out,
         forward[forward.length - 1 - i].pre,
         batch,
-        this.#parameterOf(layer),
-        layer.parameterBar,
+        this.#parameterOf(own),
+        own.parameterBar,
       );
     });
   }
@@ -576,9 +667,10 @@ export class Network implements GradientSource {
     throughActivation: (layer: LayerViews, out: Matrix, i: number) => void,
   ): void {
     pass.forEach((views, i) => {
-      const { layer, input, pre, out } = views;
-      if (out && layer.index === null) this.#engine.combine(pre, 1, out);
-      else if (out) throughActivation(views, out, i);
+      const { layer, pointwise, input, pre, out } = views;
+      if (out && pointwise) throughActivation(views, out, i);
+      else if (out) this.#engine.combine(pre, 1, out);
+      if (!layer) return;
       // Rows of the bank that a later layer has reached already are added to; the closing layer comes first, and
       // the rows of a stem's input are its own.
       const fresh = !out || layer.index === null || this.declaration.kind === "multilayer";
@@ -596,6 +688,7 @@ export class Network implements GradientSource {
   #accumulate(views: Views, pass: readonly LayerViews[]): void {
     const { forward } = views;
     pass.forEach(({ layer, pre }, i) => {
+      if (!layer) return;
       const { input } = forward[forward.length - 1 - i];
       if (layer.taps === 1) this.#engine.outer(layer.effectiveBar, pre, input);
       else this.#engine.convolutionOuter(layer.effectiveBar, pre, input, this.#images(), views.batch);
@@ -615,11 +708,11 @@ export class Network implements GradientSource {
   lipschitzBound(): number {
     const etas = this.#etas();
     const slack = 1 + 4 * this.#engine.epsilon;
-    let bound = 1;
-    for (const { norm, factor, index, firstOutput } of this.#layers) {
+    let bound = this.#preactivation ? this.activation.lipschitz : 1;
+    for (const { norm, factor, index, pointwise } of this.#layers) {
       const own = norm.bound() * factor * slack;
       const eta = index === null ? undefined : etas[index];
-      const slope = firstOutput === null || index === null ? own : own * this.activation.lipschitz;
+      const slope = pointwise ? own * this.activation.lipschitz : own;
       bound *= eta ? Math.hypot(eta[0], eta[1] * slope) : slope;
     }
     return bound;
