@@ -19,6 +19,7 @@ interface ReproduceOptions {
   threads?: string;
   dataDir?: string;
   imageSteps?: string;
+  origin?: string;
   out?: string;
   json?: boolean;
 }
@@ -41,6 +42,7 @@ export function reproduceCommand(program: Command): void {
       "--image-steps <n>",
       "for images: training steps on MNIST and CIFAR-10 (default: 10000, a night on a laptop)",
     )
+    .option("--origin <words>", "for images: where those files come from, which the report repeats")
     .option(
       "--out <dir>",
       "the folder of the report (default: reproductions/<experiment>, with --quick -quick)",
@@ -91,6 +93,7 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
     // Whoever repeats it has a folder of their own.
     ...(images.dataDir === undefined ? [] : ["--data-dir DIR"]),
     ...(images.imageSteps === undefined ? [] : [`--image-steps ${images.imageSteps}`]),
+    ...(images.origin === undefined ? [] : [`--origin '${images.origin}'`]),
   ].join(" ");
   // Loaded only now: the plotting libraries are large.
   const { claimsOf, writeReport } = await import("../reports/report.js");
@@ -127,11 +130,13 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
 /** What is said of image data sets; throws a `usage` error where the experiment uses none. */
 function imageOptions(
   { name, takesImages = false }: Reproduction,
-  { quick, dataDir, imageSteps }: ReproduceOptions,
-): Pick<ReproductionOptions, "dataDir" | "imageSteps"> {
-  const given = Object.entries({ "--data-dir": dataDir, "--image-steps": imageSteps }).filter(
-    ([, value]) => value !== undefined,
-  );
+  { quick, dataDir, imageSteps, origin }: ReproduceOptions,
+): Pick<ReproductionOptions, "dataDir" | "imageSteps" | "origin"> {
+  const given = Object.entries({
+    "--data-dir": dataDir,
+    "--image-steps": imageSteps,
+    "--origin": origin,
+  }).filter(([, value]) => value !== undefined);
   if (given.length === 0) return {};
   const [[option]] = given;
   check(takesImages, "usage", `${option} is for reproduce images; ${name} has data of its own`);
@@ -139,11 +144,12 @@ function imageOptions(
   check(
     dataDir !== undefined,
     "usage",
-    "--image-steps is for MNIST and CIFAR-10: give their folder with --data-dir",
+    `${option} is for MNIST and CIFAR-10: give their folder with --data-dir`,
   );
   return {
     dataDir,
     ...(imageSteps === undefined ? {} : { imageSteps: integer("--image-steps", imageSteps, 1) }),
+    ...(origin === undefined ? {} : { origin }),
   };
 }
 

@@ -9,6 +9,8 @@ export interface ReproductionOptions {
   readonly dataDir?: string | undefined;
   /** Training steps on them, fewer or more than their presets have. */
   readonly imageSteps?: number | undefined;
+  /** Where those files come from, in words that the report repeats: nobody can tell it from the files. */
+  readonly origin?: string | undefined;
 }
 
 export interface ReproductionContext extends ReproductionOptions {
@@ -20,7 +22,7 @@ export interface ReproductionContext extends ReproductionOptions {
 }
 
 export interface Reproduction {
-  readonly name: "theory" | "1d" | "2d" | "images";
+  readonly name: "theory" | "1d" | "2d" | "images" | "seeds";
   readonly description: string;
   /** Whether it also uses image data sets that people have. */
   readonly takesImages?: boolean;

@@ -6,4 +6,5 @@ export const reproductions: Record<string, () => Promise<Reproduction>> = {
   "1d": async () => (await import("./staircase/index.js")).reproduction,
   "2d": async () => (await import("./planar/index.js")).reproduction,
   images: async () => (await import("./images/index.js")).reproduction,
+  seeds: async () => (await import("./seeds/index.js")).reproduction,
 };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idxHeader } from "../../data/images/idx.js";
 import { imageFlow } from "../../flows/image-flow.js";
 import { loadFlow } from "../../flows/model-files.js";
-import { claimsOf } from "../../reports/report.js";
+import { claimsOf, type Report } from "../../reports/report.js";
 import { dataSource } from "../../training/job.js";
 import { Run } from "../../training/run.js";
 import { trainRun } from "../../training/train-run.js";
@@ -24,7 +24,7 @@ import {
 } from "./protocol.js";
 import { reportOf } from "./report.js";
 import { advantage, type Result, resultFor, resultOf, type TaskResult } from "./results.js";
-import { aheadClaim, changesClaim, exactClaim, isExact, reconstructionClaim } from "./tables.js";
+import { changesClaim, exactClaim, isExact, lowerClaim, reconstructionClaim } from "./tables.js";
 
 const folder = mkdtempSync(join(tmpdir(), "images-reproduction-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -142,7 +142,7 @@ describe("a reproduction of tiny flows", () => {
   };
   const verdicts = (task: TaskResult) =>
     [
-      ...activations.map((activation) => aheadClaim(task, activation)),
+      ...activations.map((activation) => lowerClaim(task, activation)),
       changesClaim(task),
       reconstructionClaim(task),
       exactClaim(task, task.results.filter(isExact)),
@@ -193,9 +193,36 @@ describe("a reproduction of tiny flows", () => {
 
   it("fails images that do not come back, and estimates that are off", () => {
     const only = (change: Partial<Result>) => (r: Result) => (r.model === models[1] ? change : {});
-    expect(verdicts(withLosses(good, only({ largestError: 1 })))).toEqual([true, true, true, false, true]);
+    // 1e-4 of 17 levels.
+    expect(verdicts(withLosses(good, only({ largestError: 0.0016 })))).toEqual([
+      true,
+      true,
+      true,
+      true,
+      true,
+    ]);
+    expect(verdicts(withLosses(good, only({ largestError: 0.0018 })))).toEqual([
+      true,
+      true,
+      true,
+      false,
+      true,
+    ]);
+    expect(verdicts(withLosses(good, only({ largestError: Number.NaN })))[3]).toBe(false);
     const off = result.results[1].exact?.map((loss) => loss + 1) ?? null;
     expect(verdicts(withLosses(good, only({ exact: off })))).toEqual([true, true, true, true, false]);
+    // Far off on the average and scattered so widely that it is within four standard errors.
+    const wild = result.results[1].losses.map((loss, i) => loss + (i % 2 === 0 ? 9 : -8));
+    const scattered = verdicts(withLosses(good, (r) => (r.model === models[1] ? { exact: [...wild] } : {})));
+    expect(scattered).toEqual([true, true, true, true, false]);
+  });
+
+  it("calls no loss lower that is so by less than two paired test errors", () => {
+    const { standardError } = advantage(result.results[3], result.results[1]);
+    const means = [3, 2.9, 2.8, 2.9 - 1.9 * standardError];
+    expect(verdicts(withLosses(means)).slice(0, 3)).toEqual([true, false, false]);
+    means[3] = 2.9 - 2.1 * standardError;
+    expect(verdicts(withLosses(means)).slice(0, 2)).toEqual([true, true]);
   });
 
   it("has pictures, tables, and what is missing", () => {
@@ -227,7 +254,19 @@ describe("a reproduction of tiny flows", () => {
     const tables = sections.map(({ items }) =>
       items.flatMap((item) => (item.kind === "table" ? [item.rows.length] : [])),
     );
-    expect(tables).toEqual([[], [2, 4, 4], [2, 4], []]);
+    // MNIST has a table of published values, and words on where its files come from.
+    expect(tables).toEqual([[], [2, 4, 4], [2, 5, 4], []]);
+    const captions = sections[2].items.flatMap((item) => (item.kind === "table" ? [item.caption] : []));
+    expect(captions[1]).toMatch(
+      /12 training steps of the 500 of a preset that is smaller than theirs; 1,500 of the 60,000/,
+    );
+    const origin = (report: Report) =>
+      report.sections[0].items.flatMap((i) => (i.kind === "text" ? [i.text] : []))[1];
+    expect(origin(report)).toMatch(/^Whether the files of MNIST are the published ones was not said/);
+    expect(origin(reportOf([exact, mnist], [], true, "decoded from JPEG"))).toBe(
+      "Origin of the files of MNIST: decoded from JPEG",
+    );
+    expect(origin(reportOf([exact], [], true))).toBeUndefined();
     expect(sections[3].items).toEqual([
       {
         kind: "text",

@@ -51,7 +51,7 @@ export const reproduction: Reproduction = {
       results.push({ task, ...factsOf(data), results: ofModels });
     }
     progress("drawing pictures");
-    return reportOf(results, missing, quick);
+    return reportOf(results, missing, quick, options.origin);
   },
 };
 

@@ -33,7 +33,7 @@ export interface ImageTask {
   readonly steps: number;
 }
 
-const digits = { data: "digits", title: "Digits", preset: "digits" } as const;
+export const digits = { data: "digits", title: "Digits", preset: "digits" } as const;
 /** The data sets that do not ship with the package, at a size that a laptop can train overnight. */
 const large = [
   { data: "mnist", title: "MNIST", preset: "mnist-small" },

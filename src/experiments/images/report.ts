@@ -2,6 +2,7 @@
 
 import { stochastic } from "../../flows/image-flow.js";
 import type { Item, Report, Section } from "../../reports/report.js";
+import { fixed } from "../estimate.js";
 import {
   comparisonPicture,
   curvesPicture,
@@ -10,25 +11,34 @@ import {
   samplesPicture,
 } from "./pictures.js";
 import { activations, models, monotoneFlows, type Plan, presetOf, titleOf } from "./protocol.js";
+import { publishedLosses } from "./published.js";
 import { resultFor, type TaskResult } from "./results.js";
 import {
   ablationTable,
-  aheadClaim,
-  bits,
   changesClaim,
   exactClaim,
   exactTable,
   isExact,
+  lowerClaim,
   modelTable,
   reconstructionClaim,
 } from "./tables.js";
 
-export function reportOf(tasks: readonly TaskResult[], missing: Plan["missing"], isQuick: boolean): Report {
+/** `origin`: where the files of MNIST and CIFAR-10 come from, as whoever has them says. */
+export function reportOf(
+  tasks: readonly TaskResult[],
+  missing: Plan["missing"],
+  isQuick: boolean,
+  origin?: string,
+): Report {
   return {
     title: "Images: convolutional Monotone Flows and residual flows",
     summary: summaryOf(tasks),
     sections: [
-      { title: "What is compared", items: [{ kind: "text", text: protocolInWords(isQuick) }] },
+      {
+        title: "What is compared",
+        items: [{ kind: "text", text: protocolInWords(isQuick) }, ...originInWords(tasks, origin)],
+      },
       ...tasks.map(sectionOf),
       ...(missing.length > 0 ? [missingSection(missing, isQuick)] : []),
     ],
@@ -51,7 +61,8 @@ function sectionOf(result: TaskResult): Section {
     items: [
       { kind: "text", text: taskInWords(result) },
       ablationTable(result),
-      ...activations.map((activation) => aheadClaim(result, activation)),
+      ...publishedLosses(result),
+      ...activations.map((activation) => lowerClaim(result, activation)),
       changesClaim(result),
       modelTable(result),
       figure(
@@ -88,7 +99,7 @@ function sectionOf(result: TaskResult): Section {
 function summaryOf(tasks: readonly TaskResult[]): string {
   const results = tasks.map(({ task, results }) => {
     const [base, monotone] = [models[0], monotoneFlows].map((model) =>
-      bits(resultFor(results, model).loss.value),
+      fixed(resultFor(results, model).loss.value),
     );
     return `On ${task.title}, ${titleOf(monotoneFlows)} has ${monotone} bits per dimension, ${titleOf(models[0])} ${base}.`;
   });
@@ -114,6 +125,16 @@ function protocolInWords(isQuick: boolean): string {
       ? `\n\nThis is the quick version: the digits of the package alone, and fewer steps. Nothing else is smaller.`
       : "")
   );
+}
+
+/** Of the data sets that do not come with the package. */
+function originInWords(tasks: readonly TaskResult[], origin: string | undefined): Item[] {
+  const theirs = tasks.filter(({ task }) => task.data !== "digits").map(({ task }) => task.title);
+  if (theirs.length === 0) return [];
+  const text = origin
+    ? `Origin of the files of ${theirs.join(" and ")}: ${origin}`
+    : `Whether the files of ${theirs.join(" and ")} are the published ones was not said (--origin); if they are not, their losses compare with each other alone.`;
+  return [{ kind: "text", text }];
 }
 
 function taskInWords({ task, images, trained, tested }: TaskResult): string {

@@ -1,4 +1,4 @@
-/** What is known of a trained model: its losses, its size, its speed, and what `measure` found. */
+/** What is known of a trained model: its losses, its size, and what `measure` found. */
 import { join } from "node:path";
 import type { DataSource } from "../../data/source.js";
 import { check } from "../../errors.js";
@@ -6,15 +6,11 @@ import { loadFlow } from "../../flows/model-files.js";
 import { withRanks } from "../../ranks/pool.js";
 import { summarise } from "../../training/evaluate.js";
 import { type Metrics, Run } from "../../training/run.js";
+import type { Estimate } from "../estimate.js";
 import { finishedPart } from "../reproduction-folder.js";
 import { testLossesOf } from "../test-losses.js";
 import { type Measures, measure } from "./measure.js";
 import { type ImageTask, type Model, models, nameOf } from "./protocol.js";
-
-export interface Estimate {
-  readonly value: number;
-  readonly standardError: number;
-}
 
 export interface Result extends Measures {
   readonly model: Model;
@@ -22,9 +18,6 @@ export interface Result extends Measures {
   /** Of each test image, in bits per dimension. */
   readonly losses: Float64Array;
   readonly loss: Estimate;
-  /** Median of a training step on one core, and images a second at that pace. */
-  readonly msPerStep: number;
-  readonly imagesPerSecond: number;
   /** Network evaluations a block at the start and at the end of training. */
   readonly evaluations: readonly [number, number];
   /** Samples whose solver missed its tolerance, over all blocks and steps. */
@@ -48,8 +41,8 @@ export function resultFor(results: readonly Result[], { formulation, activation 
   return found;
 }
 
-/** By how much the loss of `ahead` is smaller than that of `behind`, image by image. */
-export const advantage = (ahead: Result, behind: Result): Estimate => difference(behind.losses, ahead.losses);
+/** By how much the loss of `lower` is below that of `higher`, image by image, and its paired test error. */
+export const advantage = (lower: Result, higher: Result): Estimate => difference(higher.losses, lower.losses);
 
 /** Mean of a - b, pair by pair. */
 export function difference(a: ArrayLike<number>, b: ArrayLike<number>): Estimate {
@@ -87,16 +80,13 @@ export function resultOf(run: Run, model: Model, losses: Float64Array, measures:
   const summary = run.summary();
   check(summary !== null, "run", `${run.path} has no summary.json that can be read`);
   const metrics = run.metrics();
-  const { steps, seconds, testLoss, standardError } = summary;
-  const msPerStep = summary.msPerStep ?? (1000 * seconds) / steps;
+  const { testLoss, standardError } = summary;
   return {
     ...measures,
     model,
     metrics,
     losses,
     loss: { value: testLoss, standardError },
-    msPerStep,
-    imagesPerSecond: (1000 * run.config.training.batch) / msPerStep,
     evaluations: [metrics[0].evaluations, metrics[metrics.length - 1].evaluations],
     unconverged: metrics.reduce((sum, line) => sum + line.unconverged, 0),
   };

@@ -1,4 +1,4 @@
-/** What is known of a trained model: its loss, its distance from the truth, its size and its speed. */
+/** What is known of a trained model: its loss, its distance from the truth, and its size. */
 import { toySource } from "../../data/source.js";
 import { toyDensity } from "../../data/toy/index.js";
 import { check } from "../../errors.js";
@@ -7,12 +7,8 @@ import { loadFlow } from "../../flows/model-files.js";
 import { summarise } from "../../training/evaluate.js";
 import { type Metrics, Run } from "../../training/run.js";
 import { testSamples } from "../../training/train-run.js";
+import type { Estimate } from "../estimate.js";
 import type { Cell } from "./protocol.js";
-
-export interface Estimate {
-  readonly value: number;
-  readonly standardError: number;
-}
 
 export interface Result {
   readonly cell: Cell;
@@ -32,15 +28,12 @@ export interface Result {
   /** log p(x) of the test samples. */
   readonly logProb: Float64Array;
   readonly parameters: number;
-  /** Training steps a second, on one core. */
-  readonly stepsPerSecond: number;
 }
 
 /** Reads a finished run, and evaluates its model once more, sample by sample. */
 export async function resultOf(cell: Cell, path: string): Promise<Result> {
   const run = Run.open(path);
-  const summary = run.summary();
-  check(summary !== null, "run", `${path} has no summary.json that can be read`);
+  check(run.summary() !== null, "run", `${path} has no summary.json that can be read`);
   const flow = await loadFlow(path);
   const density = toyDensity(cell.data);
   const test = toySource(cell.data).test(run.config.training.seed, testSamples);
@@ -57,7 +50,6 @@ export async function resultOf(cell: Cell, path: string): Promise<Result> {
     divergence: difference(excess),
     logProb,
     parameters: flow.parameters.values.length,
-    stepsPerSecond: summary.msPerStep === null ? summary.steps / summary.seconds : 1000 / summary.msPerStep,
   };
 }
 
@@ -66,7 +58,7 @@ function difference(logRatios: Float64Array): Estimate {
   return { value: loss, standardError };
 }
 
-/** By how much the loss of `ahead` is smaller than that of `behind`, on the same test samples. */
-export function advantage(ahead: Result, behind: Result): Estimate {
-  return difference(behind.logProb.map((value, i) => value - ahead.logProb[i]));
+/** By how much the loss of `lower` is below that of `higher`, and its paired test error. */
+export function advantage(lower: Result, higher: Result): Estimate {
+  return difference(higher.logProb.map((value, i) => value - lower.logProb[i]));
 }

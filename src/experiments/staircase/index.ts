@@ -40,7 +40,5 @@ async function resultOf({ title }: Variant, path: string): Promise<Result> {
     measures: await measure(flow),
     metrics,
     parameters: flow.parameters.values.length,
-    seconds: metrics.at(-1)?.seconds ?? Number.NaN,
-    msPerStep: run.summary()?.msPerStep ?? Number.NaN,
   };
 }

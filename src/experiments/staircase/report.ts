@@ -3,12 +3,9 @@ import type { Item, Report } from "../../reports/report.js";
 import { type Fitted, fitsPicture, lossPicture, slopesPicture } from "./figures.js";
 import type { Range } from "./measure.js";
 
-/** A trained flow: its fit, and what it took. */
+/** A trained flow: its fit, and its size. */
 export interface Result extends Fitted {
   readonly parameters: number;
-  /** Of training. */
-  readonly seconds: number;
-  readonly msPerStep: number;
 }
 
 /** `factor`: how many times lower the error of the last result, two monotone blocks, must be than the least of the others. */
@@ -91,17 +88,15 @@ function errorTable(results: readonly Result[]): Item {
 function costTable(results: readonly Result[]): Item {
   return {
     kind: "table",
-    columns: ["flow", "parameters", "steps", "ms a step", "evaluations a solve", "seconds"],
-    rows: results.map(({ title, parameters, metrics, msPerStep, seconds }) => [
+    columns: ["flow", "parameters", "steps", "evaluations a solve"],
+    rows: results.map(({ title, parameters, metrics }) => [
       title,
       parameters.toLocaleString("en"),
       (metrics.at(-1)?.step ?? 0).toLocaleString("en"),
-      msPerStep.toFixed(1),
       solves(metrics),
-      seconds.toFixed(0),
     ]),
     caption:
-      "Each flow is trained on one thread; other flows were trained at the same time on the other threads. Evaluations of a network in one solve: at the start and at the end of training.",
+      "Each flow is trained on one thread. Evaluations of a network in one solve: at the start and at the end of training.",
   };
 }
 
