@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idxHeader } from "../../data/images/idx.js";
 import { imageFlow } from "../../flows/image-flow.js";
 import { loadFlow } from "../../flows/model-files.js";
-import { claimsOf, type Report } from "../../reports/report.js";
+import { claimsOf } from "../../reports/report.js";
 import { dataSource } from "../../training/job.js";
 import { Run } from "../../training/run.js";
 import { trainRun } from "../../training/train-run.js";
@@ -22,7 +22,7 @@ import {
   nameOf,
   planOf,
 } from "./protocol.js";
-import { reportOf } from "./report.js";
+import { originInWords, reportOf } from "./report.js";
 import { advantage, type Result, resultFor, resultOf, type TaskResult } from "./results.js";
 import { changesClaim, exactClaim, isExact, lowerClaim, reconstructionClaim } from "./tables.js";
 
@@ -260,13 +260,11 @@ describe("a reproduction of tiny flows", () => {
     expect(captions[1]).toMatch(
       /12 training steps of the 500 of a preset that is smaller than theirs; 1,500 of the 60,000/,
     );
-    const origin = (report: Report) =>
-      report.sections[0].items.flatMap((i) => (i.kind === "text" ? [i.text] : []))[1];
-    expect(origin(report)).toMatch(/^Whether the files of MNIST are the published ones was not said/);
-    expect(origin(reportOf([exact, mnist], [], true, "decoded from JPEG"))).toBe(
-      "Origin of the files of MNIST: decoded from JPEG",
-    );
-    expect(origin(reportOf([exact], [], true))).toBeUndefined();
+    const origin = (words?: string) => originInWords([exact, mnist], words).map((i) => "text" in i && i.text);
+    expect(sections[0].items[1]).toEqual(originInWords([exact, mnist], undefined)[0]);
+    expect(origin()[0]).toMatch(/^Whether the files of MNIST are the published ones was not said/);
+    expect(origin("decoded from JPEG")).toEqual(["Origin of the files of MNIST: decoded from JPEG"]);
+    expect(originInWords([exact], undefined)).toEqual([]);
     expect(sections[3].items).toEqual([
       {
         kind: "text",

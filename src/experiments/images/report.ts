@@ -128,7 +128,7 @@ function protocolInWords(isQuick: boolean): string {
 }
 
 /** Of the data sets that do not come with the package. */
-function originInWords(tasks: readonly TaskResult[], origin: string | undefined): Item[] {
+export function originInWords(tasks: readonly TaskResult[], origin: string | undefined): Item[] {
   const theirs = tasks.filter(({ task }) => task.data !== "digits").map(({ task }) => task.title);
   if (theirs.length === 0) return [];
   const text = origin
