@@ -17,7 +17,8 @@ export {
   parseDeclaration,
 } from "../src/flows/declaration.js";
 export { Flow } from "../src/flows/flow.js";
-export { decodeFlow, encodeFlow, parseJson } from "../src/flows/model-encoding.js";
+export { parseJson } from "../src/flows/json.js";
+export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
 export { latents } from "../src/flows/samples.js";
 export { logTicks, type Tick } from "../src/plots/log-ticks.js";

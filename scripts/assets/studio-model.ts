@@ -13,4 +13,7 @@ for (const name of ["config.json", DECLARATION_FILE]) {
 }
 const weights = join(run, WEIGHTS_FILE);
 const tensors = decodeSafetensors(readFile(weights), weights);
-writeFileAtomically(join(folder, WEIGHTS_FILE), encodeSafetensors(tensors, { dtype: "F32" }));
+writeFileAtomically(
+  join(folder, WEIGHTS_FILE),
+  encodeSafetensors(tensors, { dtype: "F32", sealed: tensors.sealed }),
+);

@@ -1,4 +1,4 @@
-import { FlowError } from "../errors.js";
+import { FlowError, quoted } from "../errors.js";
 import type { Activation } from "./activation.js";
 import { clipswish, lipswish } from "./clipswish.js";
 import { cpila } from "./cpila.js";
@@ -14,7 +14,10 @@ export const activationNames = activations.map((a) => a.name);
 export function activation(name: string): Activation {
   const found = activations.find((a) => a.name === name);
   if (!found) {
-    throw new FlowError("usage", `unknown activation '${name}'; choose one of ${activationNames.join(", ")}`);
+    throw new FlowError(
+      "usage",
+      `unknown activation ${quoted(name)}; choose one of ${activationNames.join(", ")}`,
+    );
   }
   return found;
 }

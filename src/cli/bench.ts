@@ -10,7 +10,7 @@ import {
   solverReport,
 } from "../../bench/solvers.js";
 import { benchTraining } from "../../bench/training.js";
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 import { defaultPreset } from "../experiments/presets.js";
 import { integer, positive, threadCount } from "./options.js";
 import { report } from "./output.js";
@@ -54,7 +54,7 @@ export function benchCommand(program: Command): void {
         check(
           other === undefined,
           "usage",
-          `there is no benchmark '${other}'; known are training, images, kernels, solvers and profile`,
+          `there is no benchmark ${quoted(other)}; known are training, images, kernels, solvers and profile`,
         );
         const result = await benchTraining(
           options.preset ?? defaultPreset,

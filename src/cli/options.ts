@@ -1,12 +1,12 @@
 /** Options that are numbers, checked with one clear sentence each. */
 import { availableParallelism } from "node:os";
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 
 export function integer(option: string, text: string, least: number): number {
   const value = Number(text);
   const wanted = least === 1 ? "a positive whole number" : `a whole number from ${least} on`;
   const valid = /^[+-]?\d+(\.0*)?$/.test(text) && Number.isSafeInteger(value) && value >= least;
-  check(valid, "usage", `${option} must be ${wanted}, not '${text}'`);
+  check(valid, "usage", `${option} must be ${wanted}, not ${quoted(text)}`);
   return value;
 }
 
@@ -15,7 +15,7 @@ export function positive(option: string, text: string): number {
   check(
     text.trim() !== "" && Number.isFinite(value) && value > 0,
     "usage",
-    `${option} must be a positive number, not '${text}'`,
+    `${option} must be a positive number, not ${quoted(text)}`,
   );
   return value;
 }

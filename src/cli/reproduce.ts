@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { nearestName } from "../data/nearest-name.js";
-import { check, FlowError } from "../errors.js";
+import { check, FlowError, quoted } from "../errors.js";
 import type { Reproduction, ReproductionOptions } from "../experiments/reproduction.js";
 import { ReproductionFolder } from "../experiments/reproduction-folder.js";
 import { reproductions } from "../experiments/reproductions.js";
@@ -161,6 +161,6 @@ async function reproductionOf(name: string) {
   const nearest = nearestName(name, names);
   throw new FlowError(
     "usage",
-    `there is no experiment '${name}'; ${nearest === null ? `choose one of ${names.join(", ")}` : `did you mean ${nearest}?`}`,
+    `there is no experiment ${quoted(name)}; ${nearest === null ? `choose one of ${names.join(", ")}` : `did you mean ${nearest}?`}`,
   );
 }

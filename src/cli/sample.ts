@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { formatCsv } from "../data/csv.js";
 import { pixelTable } from "../data/images/pixels.js";
 import { writeNpy } from "../data/npy.js";
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { integer, threadCount } from "./options.js";
@@ -42,7 +42,11 @@ Examples:
         const { out, json } = options;
         check(out !== undefined || !json, "usage", "--json needs --out FILE for the samples themselves");
         const format = out === undefined ? ".csv" : extname(out).toLowerCase();
-        check(FORMATS.includes(format), "usage", `--out must end in ${FORMATS.join(", ")}, not '${out}'`);
+        check(
+          FORMATS.includes(format),
+          "usage",
+          `--out must end in ${FORMATS.join(", ")}, not ${quoted(out)}`,
+        );
         const { run, flow } = await openModel(path);
         const { image } = flow.declaration;
         const count = integer("-n", options.count ?? (image ? "64" : "1000"), 1);

@@ -2,7 +2,7 @@ import { extname } from "node:path";
 import type { Command } from "commander";
 import { formatCsv } from "../data/csv.js";
 import { writeNpy } from "../data/npy.js";
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 import { looksLikeFile, looksLikeImages } from "../experiments/data.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
@@ -53,7 +53,7 @@ Examples:
         check(
           format === null || format === ".csv" || format === ".npy",
           "usage",
-          `--out must end in .csv or .npy, not '${out}'`,
+          `--out must end in .csv or .npy, not ${quoted(out)}`,
         );
         const { run, flow } = await openModel(path);
         check(

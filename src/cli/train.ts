@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { DataSource } from "../data/source.js";
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
 import { imagePresetFor, imagePresets, monotoneImagePresets } from "../experiments/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
@@ -142,7 +142,7 @@ function planOf(name: string, data: ResolvedData, dequantization: string | undef
   check(
     dequantization === undefined || dequantization === "uniform" || dequantization === "variational",
     "usage",
-    `--dequantization must be uniform or variational, not '${dequantization}'`,
+    `--dequantization must be uniform or variational, not ${quoted(dequantization)}`,
   );
   if (!data.image) {
     check(dequantization === undefined, "usage", "--dequantization is for images: other data have no pixels");
@@ -160,7 +160,7 @@ function planOf(name: string, data: ResolvedData, dequantization: string | undef
   check(
     found !== undefined,
     "usage",
-    `unknown preset '${name}' for images; choose one of ${Object.keys(imagePresets).join(", ")}`,
+    `unknown preset ${quoted(name)} for images; choose one of ${Object.keys(imagePresets).join(", ")}`,
   );
   const { flow, training, steps, checkpointEvery } = found;
   const { shape, levels } = data.image;

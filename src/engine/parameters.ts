@@ -1,4 +1,4 @@
-import { check } from "../errors.js";
+import { check, quoted } from "../errors.js";
 
 /** An array of numbers that belongs to a model: learned, or carried along (such as a power iteration's vectors). */
 export interface Parameter {
@@ -14,7 +14,22 @@ export interface Parameter {
   gradient: Float64Array;
 }
 
+/** Values as a file has them. */
+export interface Shaped {
+  readonly shape: readonly number[];
+  readonly values: ArrayLike<number>;
+}
+
 const EMPTY = new Float64Array(0);
+
+const arrayOf = (given: ArrayLike<number> | Shaped): ArrayLike<number> =>
+  "shape" in given ? given.values : given;
+
+/** The place of the first number that is not finite in float32, or -1. */
+export function firstBeyondFloat32(values: ArrayLike<number>): number {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(Math.fround(values[i]))) return i;
+  return -1;
+}
 
 /**
  * All parameters of a model. `seal` lays the learned ones out in one flat array, with their gradients in
@@ -39,21 +54,28 @@ export class Parameters {
     return parameter;
   }
 
-  /** Copies values in by name; throws an `input` error naming the first that is missing, too many or misshapen. */
-  load(values: ReadonlyMap<string, ArrayLike<number>>, where: string): void {
-    for (const { name, values: own } of this.list) {
+  /**
+   * Copies values in by name. Throws an `input` error that names the first tensor that is missing, too many or
+   * misshapen, or has a number that is none in float32: NaN, infinite or beyond 3.4e38.
+   */
+  load(values: ReadonlyMap<string, ArrayLike<number> | Shaped>, where: string): void {
+    for (const { name, shape, values: own } of this.list) {
       const given = values.get(name);
-      check(given !== undefined, "input", `${where} lacks the tensor '${name}'`);
-      check(
-        given.length === own.length,
-        "input",
-        `${where}: '${name}' has ${given.length} numbers, not ${own.length}`,
-      );
+      check(given !== undefined, "input", `${where} lacks the tensor ${quoted(name)}`);
+      const tensor = `${where}: ${quoted(name)}`;
+      const array = arrayOf(given);
+      check(array.length === own.length, "input", `${tensor} has ${array.length} numbers, not ${own.length}`);
+      if ("shape" in given) {
+        const same = given.shape.length === shape.length && given.shape.every((size, i) => size === shape[i]);
+        check(same, "input", `${tensor} has the shape ${quoted(given.shape)}, not ${quoted(shape)}`);
+      }
+      const wrong = firstBeyondFloat32(array);
+      check(wrong < 0, "input", `${tensor} holds ${array[wrong]}, which no weight can be`);
     }
     const known = new Set(this.list.map((p) => p.name));
     const foreign = [...values.keys()].find((name) => !known.has(name));
-    check(foreign === undefined, "input", `${where} holds '${foreign}', which the flow does not have`);
-    for (const p of this.list) p.values.set(values.get(p.name) as ArrayLike<number>);
+    check(foreign === undefined, "input", `${where} holds ${quoted(foreign)}, which the flow does not have`);
+    for (const p of this.list) p.values.set(arrayOf(values.get(p.name) as Shaped));
   }
 
   seal(): void {

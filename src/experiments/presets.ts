@@ -1,5 +1,5 @@
 /** The models and schedules that `train --preset` knows, each as the paper's appendix states it. */
-import { FlowError } from "../errors.js";
+import { FlowError, quoted } from "../errors.js";
 import type { FlowOptions } from "../flows/declaration.js";
 import type { TrainingOptions } from "../training/trainer.js";
 
@@ -65,7 +65,7 @@ export function preset(name: string): Preset {
   if (!found)
     throw new FlowError(
       "usage",
-      `unknown preset '${name}'; choose one of ${Object.keys(presets).join(", ")}`,
+      `unknown preset ${quoted(name)}; choose one of ${Object.keys(presets).join(", ")}`,
     );
   return found;
 }

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { check, FlowError } from "../errors.js";
 import { readFile, writeFileAtomically } from "../flows/files.js";
-import { parseJson } from "../flows/model-files.js";
+import { parseJson } from "../flows/json.js";
 
 const SETTINGS = "settings.json";
 const TIME = "time.json";

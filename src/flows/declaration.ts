@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { activationNames } from "../activations/index.js";
 import { type ErrorCode, FlowError } from "../errors.js";
+import { firstIssue } from "./json.js";
 
 const count = z.number().int().positive();
 
@@ -106,11 +107,7 @@ export type Formulation = "residual" | "inverse-residual" | "monotone";
 export function parseDeclaration(value: unknown, where: string, code: ErrorCode = "input"): FlowDeclaration {
   const result = declaration.safeParse(value);
   if (!result.success) {
-    const { path, message } = result.error.issues[0];
-    throw new FlowError(
-      code,
-      `${where}: the flow's declaration is wrong at ${path.join(".") || "its top"}: ${message}`,
-    );
+    throw new FlowError(code, `${where}: the flow's declaration is wrong ${firstIssue(result.error)}`);
   }
   return result.data as FlowDeclaration;
 }

@@ -2,12 +2,14 @@
 import {
   closeSync,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
+  statSync,
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -37,18 +39,52 @@ export function writeFileAtomically(path: string, content: string | Uint8Array):
   }
 }
 
-/** Makes a folder and those above it; what it returns removes again the ones that were made, as far as they are empty. */
+/**
+ * Makes a folder and those above it, one by one: Node's own way of doing it (version 20) never ends where none can be
+ * made, and says of a read-only folder that it is not there. What it returns removes again the folders that were made,
+ * as far as they are empty.
+ */
 export function makeFolder(path: string): () => void {
-  const first = mkdirSync(path, { recursive: true });
-  return () => {
-    if (first === undefined) return;
+  const missing: string[] = [];
+  for (let folder = resolve(path); !isFolder(folder); folder = dirname(folder)) missing.push(folder);
+  const made: string[] = [];
+  const unmake = () => {
     try {
-      for (let folder = resolve(path); ; folder = dirname(folder)) {
-        rmdirSync(folder);
-        if (folder === resolve(first)) return;
-      }
+      for (let folder = made.pop(); folder !== undefined; folder = made.pop()) rmdirSync(folder);
     } catch {} // Somebody else has put something there.
   };
+  try {
+    for (const folder of missing.reverse()) {
+      if (makeOne(folder)) made.push(folder);
+    }
+  } catch (error) {
+    unmake();
+    throw error;
+  }
+  return unmake;
+}
+
+/** Whether there is a folder of that path; throws if there is something else, or a link to nowhere. */
+function isFolder(path: string): boolean {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) return true;
+  const nothing = found === undefined && lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  if (nothing && dirname(path) !== path) return false;
+  throw new Error(found ? `${path} is in the place of a folder` : `${path} is a link to nowhere`);
+}
+
+/** Makes one folder, unless another process has just done so. */
+function makeOne(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && isFolder(path)) return false;
+    // The folder above is there, so it is one of those, as /proc, that have only what the system puts there.
+    if (code === "ENOENT") throw new Error(`no folder can be made in ${dirname(path)}`, { cause: error });
+    throw error;
+  }
 }
 
 /** The bytes of a file; throws an error of the given code that names it. */
@@ -73,6 +109,11 @@ const REASONS: Record<string, string> = {
   EDQUOT: "the disk quota is used up",
   EEXIST: "a file is in the place of a folder",
   EFBIG: "the file would be larger than allowed",
+  ELOOP: "links lead in a circle",
+  ENAMETOOLONG: "the name is too long",
+  EMFILE: "too many files are open",
+  ENFILE: "too many files are open",
+  EIO: "the device cannot be read or written",
 };
 
 /** An operating system's error in words. */

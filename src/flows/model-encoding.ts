@@ -1,13 +1,20 @@
-/** A flow as the contents of two files: its declaration as JSON, its weights as safetensors. Needs no file system. */
+/**
+ * A flow as the contents of two files: its declaration as JSON, its weights as safetensors, which carry a checksum of
+ * their own and that of the declaration that they belong to. Needs no file system.
+ */
 import type { Engine } from "../engine/engine.js";
-import { FlowError } from "../errors.js";
+import { check, quoted } from "../errors.js";
 import { parseDeclaration } from "./declaration.js";
 import { Flow } from "./flow.js";
-import { decodeSafetensors, encodeSafetensors } from "./safetensors.js";
+import { parseJson } from "./json.js";
+import { decodeSafetensors, encodeSafetensors, type Tensors } from "./safetensors.js";
+import { sha256 } from "./sha256.js";
 
 /** The names of the two files. */
 export const DECLARATION_FILE = "flow.json";
 export const WEIGHTS_FILE = "model.safetensors";
+
+const FORMAT = "monotone-flows";
 
 export interface EncodedFlow {
   /** The content of `flow.json`. */
@@ -18,16 +25,15 @@ export interface EncodedFlow {
 
 export function encodeFlow(flow: Flow): EncodedFlow {
   const tensors = new Map(flow.parameters.list.map(({ name, shape, values }) => [name, { shape, values }]));
-  return {
-    declaration: new TextEncoder().encode(`${JSON.stringify(flow.declaration, null, 2)}\n`),
-    weights: encodeSafetensors({ tensors, metadata: { format: "monotone-flows" } }),
-  };
+  const declaration = new TextEncoder().encode(`${JSON.stringify(flow.declaration, null, 2)}\n`);
+  const metadata = { format: FORMAT, declaration: sha256(declaration) };
+  return { declaration, weights: encodeSafetensors({ tensors, metadata }, { sealed: true }) };
 }
 
 /**
  * The flow that `encodeFlow` has encoded.
  * @param options.names what errors call the two contents (default: the names of the two files)
- * @throws FlowError `input`, naming the content at fault
+ * @throws FlowError `input`, naming the content at fault: damaged, of another flow, or with weights that are no numbers
  */
 export async function decodeFlow(
   { declaration, weights }: EncodedFlow,
@@ -35,18 +41,31 @@ export async function decodeFlow(
 ): Promise<Flow> {
   const { names = { declaration: DECLARATION_FILE, weights: WEIGHTS_FILE }, ...rest } = options;
   const parsed = parseDeclaration(parseJson(declaration, names.declaration), names.declaration);
-  const { tensors } = decodeSafetensors(weights, names.weights);
+  const decoded = decodeSafetensors(weights, names.weights);
+  checkPair(decoded, declaration, names);
   const flow = await Flow.create(parsed, rest);
-  flow.parameters.load(new Map([...tensors].map(([name, { values }]) => [name, values])), names.weights);
+  flow.parameters.load(decoded.tensors, names.weights);
   flow.prepare();
   return flow;
 }
 
-/** The value of a JSON file's bytes; throws an `input` error that names the file. */
-export function parseJson(bytes: Uint8Array, path: string): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch (cause) {
-    throw new FlowError("input", `${path} is not valid JSON; it may be half written`, { cause });
-  }
+/** Throws unless the weights are those of the declaration, as far as they say so: earlier versions wrote no checksums. */
+function checkPair(
+  { metadata, sealed }: Tensors,
+  declaration: Uint8Array,
+  names: { declaration: string; weights: string },
+): void {
+  if (metadata.format !== FORMAT) return; // From elsewhere.
+  const { format: _, declaration: checksum, ...others } = metadata;
+  const [other] = Object.keys(others);
+  check(
+    other === undefined && sealed === (checksum !== undefined),
+    "input",
+    `${names.weights} is damaged: its metadata ${other === undefined ? "lack a checksum" : `have the unknown key ${quoted(other)}`}`,
+  );
+  check(
+    checksum === undefined || checksum === sha256(declaration),
+    "input",
+    `${names.declaration} is not what ${names.weights} was written with: one of the two has been changed, or is of another model`,
+  );
 }

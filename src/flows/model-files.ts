@@ -3,9 +3,7 @@ import { join } from "node:path";
 import type { Engine } from "../engine/engine.js";
 import { readFile, writeFileAtomically } from "./files.js";
 import type { Flow } from "./flow.js";
-import { DECLARATION_FILE, decodeFlow, encodeFlow, parseJson, WEIGHTS_FILE } from "./model-encoding.js";
-
-export { parseJson };
+import { DECLARATION_FILE, decodeFlow, encodeFlow, WEIGHTS_FILE } from "./model-encoding.js";
 
 /** Writes `flow.json` and `model.safetensors` into a folder, which is made if need be. */
 export function saveFlow(flow: Flow, folder: string): void {

@@ -5,10 +5,10 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { check, FlowError } from "../errors.js";
+import { check, FlowError, quoted } from "../errors.js";
 import { parseDeclaration } from "../flows/declaration.js";
 import { makeFolder, readFile, reason, writeFileAtomically } from "../flows/files.js";
-import { parseJson } from "../flows/model-files.js";
+import { firstIssue, parseJson } from "../flows/json.js";
 
 /** Rises whenever older run directories can no longer be read. */
 export const RUN_FORMAT = 1;
@@ -144,12 +144,11 @@ export class Run {
     check(
       format === RUN_FORMAT,
       "run",
-      `${path} was written by another version (format ${JSON.stringify(format)}; this one reads format ${RUN_FORMAT})`,
+      `${path} was written by another version (format ${quoted(format)}; this one reads format ${RUN_FORMAT})`,
     );
     const parsed = config.safeParse(raw);
     if (!parsed.success) {
-      const { path: where, message } = parsed.error.issues[0];
-      throw new FlowError("run", `${file} is damaged at ${where.join(".") || "its top"}: ${message}`);
+      throw new FlowError("run", `${file} is damaged ${firstIssue(parsed.error)}`);
     }
     return new Run(path, { ...parsed.data, flow: parseDeclaration(parsed.data.flow, file) });
   }

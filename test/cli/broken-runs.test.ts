@@ -82,14 +82,14 @@ const cases: [string, string[], RegExp, (name: string) => void][] = [
   [
     "with an empty model",
     ["score"],
-    /model\.safetensors is not a safetensors file/,
+    /model\.safetensors is not a safetensors file, or is cut short/,
     (name) => truncateSync(path(name, "model.safetensors")),
   ],
   ["with half a declaration", ["evaluate"], /flow\.json is not valid JSON/, (name) => cut(name, "flow.json")],
   [
     "with the weights of another flow",
     ["sample"],
-    /model\.safetensors: 'bijections.*' has \d+ numbers, not \d+/,
+    /flow\.json is not what .*model\.safetensors was written with/,
     (name) =>
       writeFileSync(
         path(name, "flow.json"),

@@ -103,7 +103,7 @@ export async function cached<T>(
       unmake = makeFolder(cache);
       sweep(cache);
       evict(cache, source);
-      mkdirSync(partial, { recursive: true });
+      mkdirSync(partial);
     });
     const content = await unpack(partial);
     output(partial, () => {
