@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Table } from "../table.js";
 import { type DataSource, tableSource, toySource } from "./source.js";
+import { staircaseSource } from "./staircase.js";
 
 const train = Table.from([
   [1, 10],
@@ -12,7 +13,11 @@ const held = Table.from([
   [5, 50],
   [6, 60],
 ]);
-const sources: DataSource[] = [toySource("moons"), tableSource("wine", train, held, ["a", "b"])];
+const sources: DataSource[] = [
+  toySource("moons"),
+  tableSource("wine", train, held, ["a", "b"]),
+  staircaseSource,
+];
 
 function batch(source: DataSource, seed: number, step: number, start: number, count: number): number[] {
   const out = new Float64Array(count * source.dim);
@@ -31,6 +36,12 @@ describe.each(sources.map((source) => ({ name: source.name, source })))("the sou
     const whole = batch(source, 7, 3, 0, 20);
     expect(batch(source, 8, 3, 0, 20)).not.toEqual(whole);
     expect(batch(source, 7, 4, 0, 20)).not.toEqual(whole);
+  });
+
+  it("draws every sample of a batch by itself", () => {
+    const rows = Array.from({ length: 40 }, (_, i) => batch(source, 7, 3, i, 1).join());
+    // Of the table's four rows as many as there are.
+    expect(new Set(rows).size).toBe(source.name === "wine" ? 4 : 40);
   });
 
   it("names its columns", () => {

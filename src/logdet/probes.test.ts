@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { type Estimator, FRESH, type PassKey, Probes } from "./probes.js";
+import { weights } from "./roulette.js";
 
 const ESTIMATOR: Estimator = {
   law: "poisson",
@@ -31,14 +32,19 @@ describe("terms", () => {
     ["evaluation", FRESH, 17],
   ] as const)("has the exact terms of %s, and more by chance", (_, pass, exact) => {
     const counts = Array.from({ length: 200 }, (_, seed) => {
-      const { count, weights } = begun({ ...pass, seed }).terms(1);
-      expect(weights.length).toBe(count + 1);
-      expect(Array.from(weights.subarray(0, exact + 1)), "weights of exact terms").toEqual(
+      const { count, weights: own } = begun({ ...pass, seed }).terms(1);
+      expect(own.length).toBe(count + 1);
+      expect(Array.from(own.subarray(0, exact + 1)), "weights of exact terms").toEqual(
         Array(exact + 1).fill(1),
       );
       return count;
     });
     expect(Math.min(...counts), "the smallest number of terms").toBe(exact);
+    const long = begun({ ...pass, seed: counts.indexOf(Math.max(...counts)) }).terms(1);
+    expect(long.weights, "weights of the others").toEqual(
+      weights({ law: "poisson", rate: 2, exact }, long.count),
+    );
+    expect(Math.max(...long.weights)).toBeGreaterThan(2);
     const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length;
     expect(Math.abs(mean - exact - 2), "terms by chance, 2 on average").toBeLessThan(5 * Math.sqrt(2 / 200));
   });

@@ -40,6 +40,44 @@ describe("noisy images", () => {
     expect(part).not.toEqual(all.subarray(36));
   });
 
+  it("draws other images at every step, and other noise, whichever the images are", () => {
+    const source = noisyImages(images);
+    const [one, other] = [new Float64Array(6 * 50), new Float64Array(6 * 50)];
+    source.fill(one, 3, 7, 0, 50);
+    for (const [what, seed, step, start] of [
+      ["step", 3, 8, 0],
+      ["seed", 4, 7, 0],
+      ["sample", 3, 7, 50],
+    ] as const) {
+      source.fill(other, seed, step, start, 50);
+      const kept = (part: (x: number) => number) =>
+        other.filter((x, i) => part(x) === part(one[i])).length / 6;
+      // Of 20 images, one in 20 is the same by chance.
+      expect(kept(Math.floor), `images that another ${what} keeps`).toBeLessThan(10);
+      expect(
+        kept((x) => x % 1),
+        `noise that another ${what} keeps`,
+      ).toBe(0);
+    }
+  });
+
+  it("adds noise of its own to every test image", () => {
+    const { values } = noisyImages(images).test(0, 5);
+    const noise = values.map((x) => x - Math.floor(x));
+    expect(new Set(noise).size, "different numbers of noise").toBe(values.length);
+    const training = new Float64Array(6 * 5);
+    noisyImages(images).fill(training, 0, 0, 0, 5);
+    expect(new Set([...noise, ...training.map((x) => x - Math.floor(x))]).size).toBe(2 * values.length);
+  });
+
+  it("does not mirror unless told to", () => {
+    const rows = new Float64Array(6 * 200);
+    noisyImages(images).fill(rows, 1, 0, 0, 200);
+    for (let i = 0; i < 200; i++) expect(Math.floor(rows[6 * i]) % 10).toBe(0);
+    const test = noisyImages(images, { flips: true }).test(0, 5);
+    for (let i = 0; i < 5; i++) expect(Math.floor(test.at(i, 0)) % 10, "test images").toBe(0);
+  });
+
   it("mirrors half of the images, row by row", () => {
     const source = noisyImages(images, { flips: true });
     const rows = new Float64Array(6 * 1000);

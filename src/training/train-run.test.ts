@@ -1,0 +1,111 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectClose } from "../../test/support/close.js";
+import { toySource } from "../data/source.js";
+import { alone } from "../engine/communicator.js";
+import { monotoneFlow } from "../flows/declaration.js";
+import type { Flow } from "../flows/flow.js";
+import { loadFlow } from "../flows/model-files.js";
+import { loadCheckpoint } from "./checkpoint.js";
+import { densities, summarise } from "./evaluate.js";
+import { createTrainer } from "./job.js";
+import { RUN_FORMAT, Run, type RunConfig } from "./run.js";
+import { type RunResult, testSamples, trainRun } from "./train-run.js";
+
+const folder = mkdtempSync(join(tmpdir(), "monotone-flows-train-run-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const DATA = { kind: "toy", name: "rings" } as const;
+/** Steps so long that one round of power iteration a step lags behind. */
+const training = { steps: 20, batch: 40, seed: 2, learningRate: 0.1, l2: 1e-4, averaging: 0.7 };
+const config: RunConfig = {
+  format: RUN_FORMAT,
+  version: "0.0.0",
+  preset: "test",
+  data: DATA,
+  training,
+  threads: 1,
+  checkpointEvery: 100,
+  flow: monotoneFlow({ dim: 2, blocks: 2, growth: 4, actnorm: true, powerIterations: 1 }),
+};
+
+/** A trainer of the same job, after so many steps. */
+async function trained(steps: number) {
+  const trainer = await createTrainer(
+    { data: DATA, declaration: config.flow, options: training, state: null },
+    alone,
+  );
+  const results = [];
+  while (trainer.step < steps) results.push(await trainer.advance());
+  return { trainer, results };
+}
+
+describe("a run", () => {
+  let run: Run;
+  let result: RunResult;
+  let model: Flow;
+  const tested: { step: number; values: Float64Array }[] = [];
+
+  beforeAll(async () => {
+    run = Run.create(join(folder, "run"), config);
+    result = await trainRun(
+      { run, data: DATA, state: null },
+      {
+        goOn: "nobody",
+        onTest: async (flow, step) => void tested.push({ step, values: flow.parameters.values.slice() }),
+      },
+    );
+    model = await loadFlow(run.path);
+  });
+
+  it("leaves a model of averaged weights", () => {
+    const { average, step } = loadCheckpoint(run.file("checkpoint"))!;
+    expect(step).toBe(20);
+    expectClose(model.parameters.values, average!, 1e-7, "weights of the model");
+  });
+
+  it("leaves a model whose power iterations have come to their end", async () => {
+    const states = (flow: Flow) => flow.parameters.list.filter((p) => /left|right/.test(p.name));
+    const left = states(model).map(({ values }) => values.slice());
+    await model.settle();
+    for (const [i, { name, values }] of states(model).entries()) expectClose(values, left[i], 1e-6, name);
+  });
+
+  it("says how well that model fits samples that training does not see", async () => {
+    const { summary, test } = result;
+    const losses = summarise(await densities(model, toySource("rings"), training.seed, testSamples));
+    expect(test.rows).toBe(10_000);
+    expect(summary.testLoss).toBeCloseTo(losses.loss, 5);
+    expect(summary.standardError).toBeCloseTo(losses.standardError, 5);
+    expect(summary.gap).toBeCloseTo(losses.loss - toySource("rings").entropy!, 5);
+    expect(summary).toMatchObject({ steps: 20, unit: "nats", data: "rings", unconverged: 0 });
+  });
+
+  it("writes a line every 10 steps, the mean of their losses, and tests averaged weights on the way", async () => {
+    const { results } = await trained(20);
+    const { trainer: half } = await trained(10);
+    const lines = run.metrics();
+    expect(lines.map(({ step }) => step)).toEqual([10, 20]);
+    for (const [i, line] of lines.entries()) {
+      const part = results.slice(10 * i, 10 * i + 10);
+      const mean = (of: (r: (typeof part)[number]) => number) => part.reduce((sum, r) => sum + of(r), 0) / 10;
+      expect(line.loss).toBeCloseTo(
+        mean(({ loss }) => loss),
+        12,
+      );
+      expect(line.evaluations).toBeCloseTo(
+        mean(({ evaluations }) => evaluations),
+        12,
+      );
+    }
+    expect(tested.map(({ step }) => step)).toEqual([10]);
+    expect(tested[0].values).toEqual(half.state().average);
+    const loss = await half.withAverage(async () =>
+      summarise(await densities(half.flow, toySource("rings"), training.seed, 2000)),
+    );
+    expect(lines[0].testLoss).toBeCloseTo(loss.loss, 5);
+    expect(lines[1].testLoss).toBeUndefined();
+  });
+});
