@@ -2,6 +2,9 @@
  * Activation normalisation (Kingma and Dhariwal 2018): y = (x + shift) exp(logScale), a row at a time,
  * log|det| = sum of logScale. Before the first training step it is set so that its output has mean 0 and
  * variance 1 on that step's batch. On images a row is a channel, and its log-scale counts once a pixel.
+ *
+ * With a floor, no variance counts as less than that at the start, and variances are those of samples (divided by n - 1),
+ * both as in the code of residual flows: rows of a small variance are not blown up.
  */
 import { type Engine, type Matrix, matrix, type Tensor } from "../engine/engine.js";
 import type { Parameter, Parameters } from "../engine/parameters.js";
@@ -24,9 +27,20 @@ export class Actnorm implements Bijection {
   readonly #sums: Tensor;
   #input: Matrix | null = null;
 
-  /** `dim` rows, each with `places` numbers a sample. */
-  constructor(engine: Engine, parameters: Parameters, name: string, dim: number, places = 1) {
+  /** The least variance that counts at the start. */
+  readonly #floor: number | null;
+
+  /** `dim` rows, each with `places` numbers a sample; `floor`: the least variance that counts at the start. */
+  constructor(
+    engine: Engine,
+    parameters: Parameters,
+    name: string,
+    dim: number,
+    places = 1,
+    floor: number | null = null,
+  ) {
     this.#engine = engine;
+    this.#floor = floor;
     this.#dim = dim;
     this.#places = places;
     this.shift = parameters.learned(`${name}.shift`, [dim], new Float64Array(dim));
@@ -56,11 +70,19 @@ export class Actnorm implements Bijection {
     this.#engine.write(this.#scalars, [1, total, -total]);
   }
 
-  /** Sets shift and scale from the means and variances of the input's rows, once in a model's life. */
-  start(mean: ArrayLike<number>, variance: ArrayLike<number>): void {
+  /**
+   * Sets shift and scale from the means and mean squared deviations of the input's rows, of so many samples, once in a
+   * model's life.
+   */
+  start(mean: ArrayLike<number>, variance: ArrayLike<number>, samples: number): void {
+    const floor = this.#floor;
+    const count = samples * this.#places;
     for (let i = 0; i < this.#dim; i++) {
       this.shift.values[i] = -mean[i];
-      this.logScale.values[i] = -Math.log(Math.sqrt(variance[i]) + 1e-6);
+      this.logScale.values[i] =
+        floor === null
+          ? -Math.log(Math.sqrt(variance[i]) + 1e-6)
+          : -0.5 * Math.log(Math.max(floor, (variance[i] * count) / Math.max(1, count - 1)));
     }
     this.started.values[0] = 1;
     this.prepare();

@@ -5,9 +5,10 @@ import { expectClose } from "../../test/support/close.js";
 import { expectGradients, numericalGradient } from "../../test/support/finite-differences.js";
 import { seeded } from "../../test/support/property.js";
 import { add, dot, norm, normalRows, type Rows, subtract, testRandom } from "../../test/support/rows.js";
+import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { factorise } from "../engine/reference/linear-algebra.js";
-import type { Actnorm } from "./actnorm.js";
+import { Actnorm } from "./actnorm.js";
 
 const engine = new ReferenceEngine();
 const DIMENSIONS = [1, 2, 3, 5];
@@ -168,12 +169,65 @@ describe("actnorm", () => {
     const variance = [0, 1].map((j) => x.reduce((sum, row) => sum + (row[j] - mean[j]) ** 2 / 16, 0));
     const actnorm = probe.bijection as Actnorm;
     expect(actnorm.started.values[0]).toBe(0);
-    actnorm.start(mean, variance);
+    actnorm.start(mean, variance, 16);
     expect(actnorm.started.values[0]).toBe(1);
     const { out } = await probe.forward(x);
     for (const j of [0, 1]) {
       expect(out.reduce((sum, row) => sum + row[j] / 16, 0)).toBeCloseTo(0, 12);
       expect(out.reduce((sum, row) => sum + row[j] ** 2 / 16, 0)).toBeCloseTo(1, 4);
     }
+  });
+
+  it("starts from no variance below its floor, and from that of a sample", () => {
+    const parameters = new Parameters();
+    const actnorm = new Actnorm(engine, parameters, "a", 2, 4, 0.2);
+    parameters.seal();
+    actnorm.start([1, -1], [0.01, 3], 2);
+    // 2 samples of 4 places: a mean squared deviation times 8/7 is the variance of a sample.
+    expectClose(actnorm.logScale.values, [-0.5 * Math.log(0.2), -0.5 * Math.log((3 * 8) / 7)], 1e-14);
+    expectClose(actnorm.shift.values, [-1, 1], 1e-14);
+  });
+});
+
+describe("a monotone block with a scale", () => {
+  const SCALE = Math.SQRT2;
+  const options = { dim: 2, seed: 33, activation: "CLipSwish", weightScale: 2 };
+  const x = normalRows(testRandom(34), 3, 2);
+
+  it("is s F(x / s), with the log-determinant of F there", async () => {
+    const [plain, scaled] = [1, SCALE].map((scale) => new Probe(engine, "monotone", { ...options, scale }));
+    const expected = await plain.forward(x.map((row) => row.map((v) => v / SCALE)));
+    const { out, logDet } = await scaled.forward(x);
+    expectClose(
+      out.flat(),
+      expected.out.flat().map((v) => SCALE * v),
+      1e-12,
+    );
+    expectClose(logDet, expected.logDet, 1e-12);
+    const back = await scaled.inverse(out);
+    expectClose(back.out.flat(), x.flat(), 1e-12);
+    expectClose(
+      back.logDet,
+      logDet.map((l) => -l),
+      1e-12,
+    );
+  });
+
+  it("has the gradients of finite differences", async () => {
+    const probe = new Probe(engine, "monotone", { ...options, scale: SCALE });
+    const random = testRandom(35);
+    const points = Float64Array.from(x.flat());
+    const samples = () => [0, 1, 2].map((i) => [...points.subarray(2 * i, 2 * i + 2)]);
+    const yBar = normalRows(random, 3, 2);
+    const logDetBar = normalRows(random, 1, 3)[0];
+    const scalar = async () => {
+      probe.bijection.prepare();
+      const { out, logDet } = await probe.forward(samples());
+      return dot(out.flat(), yBar.flat()) + dot(logDet, logDetBar);
+    };
+    await scalar();
+    const xBar = await probe.backward(yBar, logDetBar);
+    expectClose(xBar.flat(), await numericalGradient(scalar, points), 1e-7, "gradient of x");
+    await expectGradients(probe.parameters.list, scalar);
   });
 });

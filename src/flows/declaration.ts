@@ -41,8 +41,12 @@ const network = z
   );
 
 const bijection = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.enum(["residual", "inverse-residual", "monotone"]), network }),
-  z.strictObject({ kind: z.enum(["actnorm", "squeeze", "flatten", "factor-out"]) }),
+  z.strictObject({ kind: z.enum(["residual", "inverse-residual"]), network }),
+  /** With a scale s: s F(x / s). */
+  z.strictObject({ kind: z.literal("monotone"), network, scale: z.number().positive().optional() }),
+  /** With a floor: the least variance that counts where it starts from a batch. */
+  z.strictObject({ kind: z.literal("actnorm"), varianceFloor: z.number().positive().optional() }),
+  z.strictObject({ kind: z.enum(["squeeze", "flatten", "factor-out"]) }),
 ]);
 
 /** Stochastic log-determinants; see `logdet/`. */
@@ -119,6 +123,8 @@ export interface FlowOptions {
   blocks?: number;
   /** The formulation of every block (default monotone). */
   formulation?: Formulation;
+  /** s of monotone blocks, which are then s F(x / s) (default 1). */
+  scale?: number;
   /** Layers of each block's dense concatenation (default 3). */
   depth?: number;
   /** Channels each layer adds (default 16). */
@@ -135,24 +141,27 @@ export interface FlowOptions {
   powerIterations?: number;
   /** The training step from which concatenations are learned (default 25,000). */
   learnConcatenationFrom?: number;
+  /** How the networks' closing layers start (default near-zero: blocks near the identity). */
+  closingStart?: "near-zero" | "uniform";
   standardisation?: { mean: number[]; deviation: number[] };
 }
 
 /** A chain of equal blocks with dense concatenation; the defaults are those of the paper's 2-D experiment. */
 export function monotoneFlow(options: FlowOptions): FlowDeclaration {
-  const block: BijectionDeclaration = {
-    kind: options.formulation ?? "monotone",
-    network: {
-      kind: "dense",
-      depth: options.depth ?? 3,
-      growth: options.growth ?? 16,
-      activation: options.activation ?? "CPila",
-      coeff: options.coeff ?? 0.9,
-      lip: options.lip ?? 0.98,
-      powerIterations: options.powerIterations ?? 5,
-      learnConcatenationFrom: options.learnConcatenationFrom ?? 25_000,
-    },
+  const { formulation: kind = "monotone", scale, closingStart } = options;
+  const network: NetworkOptions = {
+    kind: "dense",
+    depth: options.depth ?? 3,
+    growth: options.growth ?? 16,
+    activation: options.activation ?? "CPila",
+    coeff: options.coeff ?? 0.9,
+    lip: options.lip ?? 0.98,
+    powerIterations: options.powerIterations ?? 5,
+    learnConcatenationFrom: options.learnConcatenationFrom ?? 25_000,
+    ...(closingStart ? { closingStart } : {}),
   };
+  const block: BijectionDeclaration =
+    kind === "monotone" ? { kind, network, ...(scale ? { scale } : {}) } : { kind, network };
   const chain = Array.from({ length: options.blocks ?? 10 }, (): BijectionDeclaration[] =>
     options.actnorm ? [block, { kind: "actnorm" }] : [block],
   ).flat();

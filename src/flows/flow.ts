@@ -7,6 +7,7 @@ import { Reshape } from "../bijections/fixed-map.js";
 import { InverseResidual } from "../bijections/inverse-residual.js";
 import { LipschitzBlock } from "../bijections/lipschitz-block.js";
 import { Monotone } from "../bijections/monotone.js";
+import type { Regime } from "../bijections/regime.js";
 import { Residual } from "../bijections/residual.js";
 import { Squeeze } from "../bijections/squeeze.js";
 import { StochasticRegime } from "../bijections/stochastic-regime.js";
@@ -19,14 +20,21 @@ import { check } from "../errors.js";
 import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
 import { kernelsOf, Network, SETTLING_ROUNDS } from "../networks/network.js";
 import { Table } from "../table.js";
-import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
+import { type BijectionDeclaration, type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Dequantizer } from "./dequantizer.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, latents, type Samples } from "./samples.js";
 import { type Shape, shapeAfter, sizeOf } from "./shape.js";
 import { logit, type Start, standardise } from "./start.js";
 
-const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual, monotone: Monotone };
+const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual };
+
+/** The block of a declaration, on its network. */
+function blockOf(b: Extract<BijectionDeclaration, { network: unknown }>, engine: Engine, regime: Regime) {
+  return b.kind === "monotone"
+    ? new Monotone(engine, regime, b.scale)
+    : new FORMULATIONS[b.kind](engine, regime);
+}
 
 /** Pixels a pass, and the fewest and most images: their activations then stay in the second-level cache. */
 const PIXELS_A_PASS = 16 * 28 * 28;
@@ -125,7 +133,9 @@ export class Flow implements FlowMaps {
       const name = `bijections.${i}`;
       const { channels, height, width } = shapes[i];
       if (!("network" in b)) {
-        if (b.kind === "actnorm") return new Actnorm(engine, this.parameters, name, channels, height * width);
+        if (b.kind === "actnorm") {
+          return new Actnorm(engine, this.parameters, name, channels, height * width, b.varianceFloor);
+        }
         if (b.kind === "squeeze") return new Squeeze(engine, channels, shapes[i]);
         return new Reshape(engine, b.kind);
       }
@@ -137,12 +147,12 @@ export class Flow implements FlowMaps {
         const shared = { engine, capacity, probes: this.#probes, tolerance, sharing: stochastic };
         const regime = new StochasticRegime(network, { ...shared, block: block++ });
         stochastic ??= regime;
-        return new FORMULATIONS[b.kind](engine, regime);
+        return blockOf(b, engine, regime);
       }
       const key = JSON.stringify(b.network);
       const regime = new ExactRegime(engine, network, capacity, exact.get(key));
       if (!exact.has(key)) exact.set(key, regime);
-      return new FORMULATIONS[b.kind](engine, regime);
+      return blockOf(b, engine, regime);
     });
     const fresh = (index: number) => new Random(seed, Purpose.initialisation, this.bijections.length + index);
     this.dequantizer =

@@ -51,6 +51,20 @@ describe.each([
   ["that factors out", { ...TINY, factorOut: true }],
   ["of colours, not squeezed first", { ...TINY, channels: 2, height: 2, squeezeFirst: false }],
   ["of residual blocks", { ...TINY, formulation: "residual" }],
+  [
+    "of Residual Flow's networks",
+    {
+      ...TINY,
+      formulation: "residual",
+      network: "multilayer",
+      activation: "LipSwish",
+      kernels: [3, 1, 3],
+      preactivation: true,
+      actnormFirst: true,
+      connected: { blocks: 1, growth: 4 },
+    },
+  ],
+  ["of scaled blocks, with an actnorm first", { ...TINY, scale: Math.SQRT2, actnormFirst: true }],
 ] as [string, ImageFlowOptions][])("a flow %s", (_, options) => {
   it("has the log-determinant of its numerical Jacobian, start included", async () => {
     const flow = await randomFlow(options);
@@ -110,6 +124,35 @@ describe.each([
       1e-4,
     );
   });
+});
+
+it("places actnorms and pre-activations as Residual Flow does, and hands its options on", () => {
+  const { bijections } = imageFlow({
+    ...TINY,
+    blocks: [2, 1],
+    formulation: "monotone",
+    network: "multilayer",
+    kernels: [3, 1, 3],
+    preactivation: true,
+    actnormFirst: true,
+    varianceFloor: 0.2,
+    scale: 1.5,
+    closingStart: "uniform",
+    connected: { blocks: 1, growth: 4 },
+  });
+  expect(bijections.map(({ kind }) => kind).join(" ")).toBe(
+    "squeeze actnorm monotone actnorm monotone actnorm squeeze monotone actnorm flatten monotone actnorm",
+  );
+  const networks = bijections.flatMap((b) => ("network" in b ? [b.network] : []));
+  expect(networks.map(({ preactivation }) => preactivation ?? false)).toEqual([false, true, true, true]);
+  expect(networks.map(({ kernel }) => kernel)).toEqual([...Array(3).fill([3, 1, 3]), undefined]);
+  expect(networks.every(({ closingStart, stem }) => closingStart === "uniform" && !stem)).toBe(true);
+  for (const b of bijections) {
+    if (b.kind === "actnorm") expect(b.varianceFloor).toBe(0.2);
+    if (b.kind === "monotone") expect(b.scale).toBe(1.5);
+  }
+  expect(() => imageFlow({ ...TINY, preactivation: true })).toThrow(/preactivation: it stands before layers/);
+  expect(() => imageFlow({ ...TINY, kernels: [3, 1] })).toThrow(/kernel: a list of kernels has one for each/);
 });
 
 it("needs sizes that can be squeezed", () => {

@@ -1,5 +1,6 @@
 /** Multi-scale flows of images: convolutional blocks between squeezes, then fully connected blocks. */
 import { check } from "../errors.js";
+import type { Kernel } from "../networks/network.js";
 import {
   type BijectionDeclaration,
   type EstimatorOptions,
@@ -25,16 +26,29 @@ export interface ImageFlowOptions {
   squeezeFirst?: boolean;
   /** Whether half of the channels leave the chain after every scale but the last (default false). */
   factorOut?: boolean;
+  /** Whether an actnorm comes before the first block, too; one follows every block (default false). */
+  actnormFirst?: boolean;
+  /** The least variance that counts where an actnorm starts (default: none). */
+  varianceFloor?: number;
   /** The formulation of every block (default monotone). */
   formulation?: Formulation;
+  /** s of monotone blocks, which are then s F(x / s) (default 1). */
+  scale?: number;
   /** Dense concatenation, or layers one after the other (default dense). */
   network?: "dense" | "multilayer";
   /** Layers of each network before its closing one (default 3). */
   depth?: number;
+  /** Sides of the convolutions' kernels, the closing one's last: one more than `depth` (default: 3 each, closing 1). */
+  kernels?: readonly Kernel[];
+  /** Whether all blocks but the first apply the activation to their input first (multilayer only; default false). */
+  preactivation?: boolean;
   /** Channels each convolution adds, or has (default 32). */
   growth?: number;
-  /** Fully connected blocks at the end, the features of their stems, and what their layers add (default 2, 64, 32). */
-  connected?: { blocks: number; stem: number; growth: number };
+  /**
+   * Fully connected blocks at the end, the features of their stems if they have any, and what their layers add, or have
+   * (default 2, 64, 32).
+   */
+  connected?: { blocks: number; stem?: number; growth: number };
   /** Activation (default CPila). */
   activation?: string;
   /** Upper limit of the weights' spectral norms (default 0.98). */
@@ -45,6 +59,8 @@ export interface ImageFlowOptions {
   spectralTolerance?: number;
   /** The training step from which concatenations are learned (default 0). */
   learnConcatenationFrom?: number;
+  /** How the networks' closing layers start (default near-zero: blocks near the identity). */
+  closingStart?: "near-zero" | "uniform";
   /** Noise on pixels: uniform, or learned with the flow (Ho et al. 2019; default uniform). */
   dequantization?: "uniform" | "variational";
   /** How log-determinants are estimated (default: `stochastic`). */
@@ -68,13 +84,14 @@ const NOISE = { depth: 2, growth: 16, activation: "CPila", learnConcatenationFro
 /** Rounds of power iteration at a training step, at most. */
 const ROUNDS = 50;
 
-/** The chain of Ahn et al. (2022) and of the residual flows before it; an actnorm follows every block. */
+/** The chain of Ahn et al. (2022) and of the residual flows before it. */
 export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   const { channels, height, width, levels = 256, alpha = 0.05, blocks = [4, 4] } = options;
-  const { blocks: connected, stem, growth } = options.connected ?? { blocks: 2, stem: 64, growth: 32 };
+  const { blocks: connected, ...wide } = options.connected ?? { blocks: 2, stem: 64, growth: 32 };
+  const { scale, varianceFloor, preactivation, closingStart } = options;
   const network: NetworkOptions = {
     kind: options.network ?? "dense",
-    kernel: 3,
+    kernel: options.kernels ?? 3,
     depth: options.depth ?? 3,
     growth: options.growth ?? 32,
     activation: options.activation ?? "CPila",
@@ -83,18 +100,28 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
     powerIterations: ROUNDS,
     spectralTolerance: options.spectralTolerance ?? 1e-3,
     learnConcatenationFrom: options.learnConcatenationFrom ?? 0,
+    ...(closingStart ? { closingStart } : {}),
   };
-  const kind = options.formulation ?? "monotone";
   const { kernel: _, ...matrices } = network;
-  const repeat = (count: number, own: NetworkOptions): BijectionDeclaration[] =>
-    Array.from({ length: count }, () => [{ kind, network: own }, { kind: "actnorm" }] as const).flat();
-  const scales = blocks.flatMap((count, scale): BijectionDeclaration[] => [
-    ...(scale > 0 && options.factorOut ? [{ kind: "factor-out" } as const] : []),
-    ...(scale > 0 || (options.squeezeFirst ?? true) ? [{ kind: "squeeze" } as const] : []),
-    ...repeat(count, network),
+  const actnorm: BijectionDeclaration = { kind: "actnorm", ...(varianceFloor ? { varianceFloor } : {}) };
+  const block = (own: NetworkOptions): BijectionDeclaration => {
+    const kind = options.formulation ?? "monotone";
+    return kind === "monotone" ? { kind, network: own, ...(scale ? { scale } : {}) } : { kind, network: own };
+  };
+  const behind = preactivation ? { preactivation } : {};
+  const repeat = (count: number, own: NetworkOptions, first = false): BijectionDeclaration[] =>
+    Array.from({ length: count }, (_, i) => [
+      block(first && i === 0 ? own : { ...own, ...behind }),
+      actnorm,
+    ]).flat();
+  const scales = blocks.flatMap((count, i): BijectionDeclaration[] => [
+    ...(i > 0 && options.factorOut ? [{ kind: "factor-out" } as const] : []),
+    ...(i > 0 || (options.squeezeFirst ?? true) ? [{ kind: "squeeze" } as const] : []),
+    ...(i === 0 && options.actnormFirst ? [actnorm] : []),
+    ...repeat(count, network, i === 0),
   ]);
   const end: BijectionDeclaration[] =
-    connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, stem, growth })] : [];
+    connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, ...wide })] : [];
   const bijections = [...scales, ...end];
   const squeezes = bijections.filter((b) => b.kind === "squeeze").length;
   const unit = 2 ** squeezes;
@@ -109,7 +136,12 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
       dim: sizeOf({ channels, height, width }),
       image: { channels, height, width, levels, alpha },
       ...(options.dequantization === "variational"
-        ? { dequantization: { kind: "variational", network: { ...network, kind: "dense", ...NOISE } } }
+        ? {
+            dequantization: {
+              kind: "variational",
+              network: { ...network, kind: "dense", kernel: 3, ...NOISE },
+            },
+          }
         : {}),
       estimator: { ...stochastic, ...options.estimator },
       bijections,

@@ -215,7 +215,7 @@ export class Trainer {
       await this.#communicator.allReduce(sums);
       const mean = sums.subarray(0, channels);
       const variance = mean.map((m, j) => Math.max(0, sums[channels + j] - m * m));
-      bijection.start(mean, variance);
+      bijection.start(mean, variance, this.options.batch);
     }
   }
 

@@ -22,7 +22,7 @@ export class Probe {
   readonly #engine: Engine;
 
   /** `capacity` is the largest number of samples of a call. */
-  constructor(engine: Engine, kind: Kind, options: NetworkOptions = {}, capacity = 16) {
+  constructor(engine: Engine, kind: Kind, options: NetworkOptions & { scale?: number } = {}, capacity = 16) {
     this.#engine = engine;
     if (kind === "actnorm") {
       const random = testRandom(options.seed ?? 0);
@@ -31,9 +31,10 @@ export class Probe {
       this.parameters.seal();
       this.parameters.values.set(this.parameters.values.map(() => random.normal()));
     } else {
-      const { network, parameters } = smallNetwork(engine, options);
+      const { scale, ...own } = options;
+      const { network, parameters } = smallNetwork(engine, own);
       this.parameters = parameters;
-      this.bijection = new FORMULATIONS[kind](engine, new ExactRegime(engine, network, capacity));
+      this.bijection = new FORMULATIONS[kind](engine, new ExactRegime(engine, network, capacity), scale);
     }
     this.bijection.prepare();
   }
