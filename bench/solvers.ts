@@ -9,7 +9,14 @@
  */
 import type { LipschitzBlock } from "../src/bijections/lipschitz-block.js";
 import { type DataSource, toySource } from "../src/data/source.js";
-import { type Engine, lanesOf, type Matrix, matrix, paddedLanes } from "../src/engine/engine.js";
+import {
+  type Engine,
+  lanesOf,
+  type Matrix,
+  matrix,
+  newtonStateRows,
+  paddedLanes,
+} from "../src/engine/engine.js";
 import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
@@ -109,7 +116,7 @@ interface Contender {
 function newtonContender(engine: Engine, network: Network, capacity: number): Contender {
   const { dim } = network;
   const lanes = paddedLanes(engine, capacity);
-  const stateRows = 3 * dim + 2;
+  const stateRows = newtonStateRows(dim);
   const memory = () => {
     const workspace = network.workspace(capacity, dim);
     const state = engine.tensor(stateRows * lanes);

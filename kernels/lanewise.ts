@@ -217,81 +217,123 @@ export function solveTransposedLanes(out: usize, outStride: usize, right: usize,
   }
 }
 
+/** What a trial step of full length has to lower the norm by, as a share of it; shorter ones their part of it. */
+const DECREASE: f32 = 0.08;
+/** Newton steps below this length give way to the fixed point's. */
+const SHORTEST: f32 = 0.25;
+
 /**
  * One safeguarded Newton step on w + sign G(w) = target, from the jet of G at the trial point w.
  *
- * `state` has 3 d + 2 rows: the best point so far, its residual, its Newton step, the norm of its residual, and
- * the length of step tried last. A trial that lowers the norm is accepted, and the next trial is its full
- * Newton step. A trial that does not is thrown away: the step is halved, and after a step of 1/4 the fixed
- * point map is used instead, which lowers the residual by the factor Lip(G) < 1 for certain. So the norm of
- * the accepted point only ever falls.
+ * `state` has 3 d + 4 rows: the best point so far, its residual r, its Newton step, |r| (Euclidean), its relative
+ * residual, the trial that was made, and the length of the next run of fixed-point steps. A trial t > 0 is that
+ * part of the Newton step, t < 0 the first of -t fixed-point steps, and 0 none: the sample is given up, and w is its
+ * best point. Which trials are accepted and what follows: solvers/newton.ts, math.md, "The safeguard of Newton's method".
  *
- * status[0]: largest norm of any lane; status[1]: the number of lanes above the tolerance, whose places `open`
- * lists; status[2]: largest norm of the others. The norm is the largest |residual| over the largest of 1, |target|
- * and |w|.
+ * status[0]: largest relative residual of any lane; status[1]: the number of lanes that need another evaluation, whose
+ * places `open` lists; status[2]: largest relative residual of the others; status[3]: how many of these were given up.
  */
-export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, open: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool): void {
+export function newtonStep(w: usize, wStride: usize, target: usize, targetStride: usize, jet: usize, stride: usize, state: usize, stateStride: usize, open: usize, status: usize, batch: i32, d: i32, sign: f32, tolerance: f32, fresh: bool, last: bool): void {
   const segment = <usize>batch * 4;
   const residuals = state + d * stateStride;
   const steps = residuals + d * stateStride;
   const norms = steps + d * stateStride;
-  const lengths = norms + stateStride;
-  let largest = splat(0);
-  let settled = splat(0);
+  const relatives = norms + stateStride;
+  const trials = relatives + stateStride;
+  const runs = trials + stateStride;
+  const zero = splat(0);
+  const one = splat(1);
+  let worst = zero;
+  let settled = zero;
   let count = 0;
+  let givenUp = 0;
   for (let l: usize = 0; l < segment; l += BYTES) {
-    let size = splat(1);
-    let norm = splat(0);
+    let size = one;
+    let largest = zero;
     for (let i = 0; i < d; i++) {
       const goal = v128.load(target + l + i * targetStride);
-      const r = f32x4.sub(fma(splat(sign), v128.load(jet + l + i * stride), v128.load(w + l + i * wStride)), goal);
-      v128.store(vector + i * BYTES, r);
-      size = f32x4.max(size, f32x4.abs(goal));
-      norm = f32x4.max(norm, f32x4.abs(r));
-    }
-    norm = f32x4.div(norm, size);
-    // A norm that is not a number compares false: such a trial is not accepted, and counts as open.
-    const accepted = fresh ? i32x4.splat(-1) : f32x4.lt(norm, v128.load(norms + l));
-    const best = choose(accepted, norm, fresh ? norm : v128.load(norms + l));
-    v128.store(norms + l, best);
-    let reach = size;
-    for (let i = 0; i < d; i++) {
-      const at = l + i * stateStride;
-      const r = v128.load(vector + i * BYTES);
-      v128.store(residuals + at, fresh ? r : choose(accepted, r, v128.load(residuals + at)));
       const point = v128.load(w + l + i * wStride);
-      const kept = fresh ? point : choose(accepted, point, v128.load(state + at));
-      v128.store(state + at, kept);
-      reach = f32x4.max(reach, f32x4.abs(kept));
+      const r = f32x4.sub(fma(splat(sign), v128.load(jet + l + i * stride), point), goal);
+      v128.store(vector + i * BYTES, r);
+      // Rounding grows with the point itself, which a large G(0) puts far from the target.
+      size = f32x4.pmax(size, f32x4.pmax(f32x4.abs(goal), f32x4.abs(point)));
+      largest = f32x4.max(largest, f32x4.abs(r));
     }
-    // Rounding grows with the point itself, which a large G(0) puts far from the target.
-    const relative = f32x4.div(f32x4.mul(best, size), reach);
+    // |r| by way of r / max |r|, whose squares neither overflow nor vanish together.
+    const scale = f32x4.pmax(largest, splat(1.17549435e-38));
+    const inverse = f32x4.div(one, scale);
+    let squares = zero;
+    for (let i = 0; i < d; i++) {
+      const share = f32x4.mul(v128.load(vector + i * BYTES), inverse);
+      squares = fma(share, share, squares);
+    }
+    let norm = f32x4.mul(scale, f32x4.sqrt(squares));
+    let relative = f32x4.div(largest, size);
+    let accepted = i32x4.splat(-1);
+    let trial = one;
+    let run = one;
+    let ended = zero;
+    if (!fresh) {
+      const before = v128.load(norms + l);
+      const made = v128.load(trials + l);
+      const doubled = v128.load(runs + l);
+      const limit = f32x4.mul(before, negativeFma(splat(DECREASE), f32x4.pmax(made, zero), one));
+      // What is not a number compares false: such a trial is not accepted, and counts as open.
+      accepted = v128.or(f32x4.lt(norm, limit), f32x4.le(relative, splat(tolerance)));
+      norm = choose(accepted, norm, before);
+      relative = choose(accepted, relative, v128.load(relatives + l));
+      ended = f32x4.eq(made, zero);
+      const plain = f32x4.lt(made, zero);
+      const half = f32x4.mul(made, splat(0.5));
+      const short = v128.andnot(f32x4.lt(half, splat(SHORTEST)), v128.or(plain, ended));
+      // After the last step of a run, and after one that failed but was not its first, Newton's has another turn.
+      const further = choose(v128.and(plain, f32x4.lt(made, splat(-1))), f32x4.add(made, one), one);
+      const failed = choose(f32x4.eq(f32x4.add(f32x4.add(made, made), doubled), zero), zero, one);
+      const shorter = choose(short, f32x4.neg(doubled), half);
+      trial = choose(accepted, further, choose(plain, failed, choose(ended, zero, shorter)));
+      run = choose(accepted, choose(plain, doubled, one), choose(short, f32x4.add(doubled, doubled), doubled));
+    }
+    v128.store(norms + l, norm);
+    v128.store(relatives + l, relative);
+    v128.store(runs + l, run);
     const converged = f32x4.le(relative, splat(tolerance));
-    largest = f32x4.max(largest, relative);
-    settled = f32x4.max(settled, choose(converged, relative, splat(0)));
-    let missing = i32x4.bitmask(v128.not(converged));
+    if (last) trial = v128.and(trial, converged);
+    v128.store(trials + l, trial);
+    worst = f32x4.max(worst, relative);
+    const done = v128.or(converged, ended);
+    settled = f32x4.max(settled, choose(done, relative, zero));
+    givenUp += popcnt(i32x4.bitmask(v128.andnot(ended, converged)));
+    let missing = i32x4.bitmask(v128.not(done));
     while (missing != 0) {
       // Places are kept as distances in bytes.
       store<u32>(open + <usize>count * 4, <u32>l + 4 * ctz(missing));
       missing &= missing - 1;
       count++;
     }
-    solveLanes(jet + l, stride, segment, d, sign, false);
-    const length = choose(accepted, splat(1), fresh ? splat(1) : f32x4.mul(splat(0.5), v128.load(lengths + l)));
-    v128.store(lengths + l, length);
-    const newton = f32x4.ge(length, splat(0.25));
     for (let i = 0; i < d; i++) {
       const at = l + i * stateStride;
-      const full = fresh ? v128.load(vector + i * BYTES) : choose(accepted, v128.load(vector + i * BYTES), v128.load(steps + at));
+      const r = v128.load(vector + i * BYTES);
+      const point = v128.load(w + l + i * wStride);
+      v128.store(residuals + at, fresh ? r : choose(accepted, r, v128.load(residuals + at)));
+      v128.store(state + at, fresh ? point : choose(accepted, point, v128.load(state + at)));
+    }
+    solveLanes(jet + l, stride, segment, d, sign, false);
+    const newton = f32x4.gt(trial, zero);
+    const moves = v128.andnot(f32x4.ne(trial, zero), converged);
+    const kept = f32x4.ne(trial, zero);
+    for (let i = 0; i < d; i++) {
+      const at = l + i * stateStride;
+      const step = v128.load(vector + i * BYTES);
+      const full = v128.and(kept, fresh ? step : choose(accepted, step, v128.load(steps + at)));
       v128.store(steps + at, full);
-      const step = choose(newton, f32x4.mul(length, full), v128.load(residuals + at));
-      const next = f32x4.sub(v128.load(state + at), choose(converged, splat(0), step));
-      v128.store(w + l + i * wStride, next);
+      const next = choose(newton, f32x4.mul(trial, full), v128.load(residuals + at));
+      v128.store(w + l + i * wStride, f32x4.sub(v128.load(state + at), v128.and(moves, next)));
     }
   }
-  store<f32>(status, largestLane(largest));
+  store<f32>(status, largestLane(worst));
   store<f32>(status, <f32>count, 4);
   store<f32>(status, largestLane(settled), 8);
+  store<f32>(status, <f32>givenUp, 12);
   // Whole vectors of lanes are gathered: the last one is repeated.
   for (let n = count; n % 4 != 0; n++) store<u32>(open + <usize>n * 4, load<u32>(open + <usize>count * 4 - 4));
 }

@@ -7,6 +7,7 @@ import {
   lanesOf,
   type Matrix,
   matrix,
+  newtonStateRows,
   paddedLanes,
   rowsOf,
   type Tensor,
@@ -47,7 +48,7 @@ export class ExactRegime implements Regime {
     const { dim } = network;
     const batch = paddedLanes(engine, capacity);
     this.#workspace = network.workspace(capacity, dim, sharing ? sharing.#workspace : undefined);
-    this.#state = engine.tensor((3 * dim + 2) * batch);
+    this.#state = engine.tensor(newtonStateRows(dim) * batch);
     this.#open = engine.tensor(batch);
     const { bankBar, preBar, outputBar } = this.#workspace;
     this.#spare = sharing
@@ -55,7 +56,7 @@ export class ExactRegime implements Regime {
       : {
           workspace: { ...this.#workspace, bank: bankBar, pre: preBar, output: outputBar },
           target: engine.tensor(dim * batch),
-          state: engine.tensor((3 * dim + 2) * batch),
+          state: engine.tensor(newtonStateRows(dim) * batch),
           open: engine.tensor(batch),
         };
     this.#vectorRows = 2 * dim;
@@ -95,7 +96,7 @@ export class ExactRegime implements Regime {
     const equations = {
       views,
       target,
-      state: matrix(this.#state, 3 * network.dim + 2, views.batch),
+      state: matrix(this.#state, newtonStateRows(network.dim), views.batch),
       open: this.#open,
       spare: (samples: number) => this.#spareEquations(samples),
     };
@@ -115,7 +116,7 @@ export class ExactRegime implements Regime {
     return {
       views,
       target: matrix(target, dim, samples),
-      state: matrix(state, 3 * dim + 2, samples),
+      state: matrix(state, newtonStateRows(dim), samples),
       open,
     };
   }

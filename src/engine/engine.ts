@@ -51,14 +51,22 @@ export interface Grid {
 /** Taps of a 3 x 3 convolution: 3 (dy + 1) + (dx + 1) for the neighbour at (y + dy, x + dx). */
 export const TAPS = 9;
 
-/** How often a Newton step left lanes above the tolerance, and by how much. */
+/** A Newton step of a solve: the first, or the last, after which lanes above the tolerance are given up. */
+export type NewtonStage = "first" | "next" | "last";
+
+/** Rows of the state of `Engine.newtonStep`. */
+export const newtonStateRows = (dim: number) => 3 * dim + 4;
+
+/** How many lanes a Newton step left above the tolerance, and by how much; what is not a number stays so. */
 export interface NewtonStatus {
   /** The largest relative residual of any lane. */
   residual: number;
-  /** The number of lanes above the tolerance. */
+  /** The number of lanes that need another evaluation. */
   open: number;
   /** The largest relative residual of the others. */
   settled: number;
+  /** How many of the others are above the tolerance: they have been given up. */
+  givenUp: number;
 }
 
 /**
@@ -148,9 +156,9 @@ export interface Engine {
   /** out = (I + sign J)^-T right. */
   solveTransposed(out: Matrix, right: Matrix, jet: Matrix, sign: number): void;
   /**
-   * One safeguarded Newton step on w + sign G(w) = target; see `solvers/newton.ts`. `state` has 3 d + 2 rows;
-   * `fresh` marks the first step of a solve. The places of the lanes above the tolerance are listed in `open`
-   * (as long as w has lanes), for `gatherLanes` and `scatterLanes`; what it holds is the engine's own affair.
+   * One safeguarded Newton step on w + sign G(w) = target; see `solvers/newton.ts`. `state` has `newtonStateRows`
+   * rows. The places of the lanes that need another evaluation are listed in `open` (as long as w has lanes), for
+   * `gatherLanes` and `scatterLanes`; what it holds is the engine's own affair.
    */
   newtonStep(
     w: Matrix,
@@ -160,7 +168,7 @@ export interface Engine {
     open: Tensor,
     sign: number,
     tolerance: number,
-    fresh: boolean,
+    stage: NewtonStage,
   ): void;
   /**
    * The listed lanes of x next to each other in out, which has segments of `count` lanes where x has segments of

@@ -6,7 +6,7 @@ import { seeded } from "../../test/support/property.js";
 import { Scene } from "../../test/support/scene.js";
 import { activation, activations } from "../activations/index.js";
 import { spectralNormBound } from "../networks/spectral-norm.js";
-import { type Engine, lanesOf, type Matrix, matrix, TAPS } from "./engine.js";
+import { type Engine, lanesOf, type Matrix, matrix, newtonStateRows, TAPS } from "./engine.js";
 import { numbers, type PointwiseMap } from "./pointwise.js";
 import { ReferenceEngine } from "./reference/engine.js";
 import { WasmEngine } from "./wasm/engine.js";
@@ -140,11 +140,24 @@ for (const sign of [1, -1] as const) {
     s.engine.solveTransposed(s.output(rows, batch), s.input(rows, batch), jet, sign);
   };
   lanewise[`newtonStep with ${sign}, five times`] = (s, { rows, batch }) => {
-    const [w, target, state] = [s.output(rows, batch), s.input(rows, batch), s.output(3 * rows + 2, batch)];
+    const [w, target, state] = [
+      s.output(rows, batch),
+      s.input(rows, batch),
+      s.output(newtonStateRows(rows), batch),
+    ];
     const open = s.engine.tensor(batch);
     // The jets have nothing to do with w, so by chance trials are accepted, halved, or left to the fixed point.
     for (let n = 0; n < 5; n++) {
-      s.engine.newtonStep(w, target, contraction(s, rows, batch), state, open, sign, 0.3, n === 0);
+      s.engine.newtonStep(
+        w,
+        target,
+        contraction(s, rows, batch),
+        state,
+        open,
+        sign,
+        0.3,
+        n === 0 ? "first" : "next",
+      );
     }
   };
 }
@@ -160,7 +173,7 @@ lanewise["gatherLanes and scatterLanes of what newtonStep leaves open"] = (s, { 
   const target = s.input(rows, all, (_, l) => (l % 3 === 0 ? l : l + 0.5));
   const jet = s.input(rows, all * (1 + rows), () => 0);
   const open = s.engine.tensor(all);
-  s.engine.newtonStep(w, target, jet, s.output(3 * rows + 2, all), open, 1, 1e-6, true);
+  s.engine.newtonStep(w, target, jet, s.output(newtonStateRows(rows), all), open, 1, 1e-6, "first");
   const few = s.output(rows, 2 * 2 * batch);
   s.engine.gatherLanes(few, 2 * batch, s.input(rows, 2 * all), all, open);
   s.engine.scatterLanes(s.output(rows, 2 * all), all, few, 2 * batch, open);
@@ -310,8 +323,8 @@ describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (
       const zeros = (rows: number, lanes: number) => matrix(each.tensor(rows * lanes), rows, lanes);
       const w = zeros(2, 8);
       each.write(w.tensor, [Number.NaN], 3);
-      each.newtonStep(w, zeros(2, 8), zeros(2, 24), zeros(8, 8), each.tensor(8), 1, 0.1, true);
-      expect(await each.newtonStatus()).toEqual({ residual: Number.NaN, open: 1, settled: 0 });
+      each.newtonStep(w, zeros(2, 8), zeros(2, 24), zeros(10, 8), each.tensor(8), 1, 0.1, "first");
+      expect(await each.newtonStatus()).toEqual({ residual: Number.NaN, open: 1, settled: 0, givenUp: 0 });
     }
   });
 

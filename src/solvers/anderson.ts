@@ -10,8 +10,8 @@
  *
  * Safeguard: a point whose residual (Euclidean norm) is not below that of the best point so far is taken back, the
  * memory forgotten, and the plain fixed-point step taken from the best point, which lowers the residual by the
- * factor Lip(G) < 1 for certain. Each sample mixes for itself; its system of at most `memory` equations is solved on
- * the host, in float64.
+ * factor Lip(G) < 1 for certain; it is taken as well after a mixed step that lowered the residual by less than 2%.
+ * Each sample mixes for itself; its system of at most `memory` equations is solved on the host, in float64.
  */
 import type { Engine } from "../engine/engine.js";
 import { LaneSolver, type LaneSolverOptions } from "./lane-solver.js";

@@ -13,7 +13,7 @@ import { factorise, solveFactorisedTransposed } from "../engine/reference/linear
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { Anderson } from "./anderson.js";
 import { FixedPoint } from "./fixed-point.js";
-import type { LaneMap } from "./lane-solver.js";
+import { type LaneMap, LaneSolver } from "./lane-solver.js";
 import { emptyCounts } from "./newton.js";
 
 const engine = new ReferenceEngine();
@@ -175,7 +175,7 @@ describe.each(solvers)("%s", (_, Solver) => {
     });
     expect(counts).toMatchObject({ solves: 1, unconverged: 3 });
     expect(counts.residual).toBeGreaterThan(0.01);
-    expect(Math.max(...taken)).toBeLessThanOrEqual(1000);
+    expect(Math.max(...taken)).toBeLessThanOrEqual(4096);
     solution.forEach((point, s) => {
       expect(point.every(Number.isFinite)).toBe(true);
       const norms = residuals.map((all) => Math.hypot(...all[s]));
@@ -208,6 +208,53 @@ describe.each(solvers)("%s", (_, Solver) => {
     const { counts, solution } = await outcome;
     expect(counts.unconverged).toBe(1);
     expect(solution).toEqual([[1]]);
+  });
+
+  it("arrives within the evaluations that the proof allows where G turns and its largest component can grow", async () => {
+    const [cos, sin] = [0.98 * Math.SQRT1_2, 0.98 * Math.SQRT1_2];
+    const map = hostMap(engine, 2, 3, ([a, b]) => [cos * a - sin * b, sin * a + cos * b]);
+    const target = [
+      [1, 0],
+      [3, 4],
+      [-1, 1],
+    ];
+    const tolerance = 1e-12;
+    const { counts, taken } = await watchSolve(engine, new Solver(engine, 2, 3), map, {
+      target,
+      start: target,
+      tolerance,
+    });
+    expect(counts.unconverged).toBe(0);
+    const steps = Math.log(tolerance / 5) / Math.log(0.98);
+    expect(Math.max(...taken)).toBeLessThanOrEqual(1 + 2 * Math.ceil(steps));
+  });
+
+  it.each([1e30, 1e-30])("solves in float32 for targets of size %f as for others", async (size) => {
+    for (const each of [engine, await WasmEngine.create()]) {
+      const map = hostMap(each, 2, 4, ([a, b]) => [0.6 * b, -0.6 * a]);
+      const target = [
+        [size, 0],
+        [0, -3 * size],
+        [2, 1],
+        [0, 0],
+      ];
+      const { counts, solution } = await watchSolve(each, new Solver(each, 2, 4), map, {
+        target,
+        start: target,
+        tolerance: size < 1 ? 1e-5 * size : 1e-5,
+      });
+      // The third sample, of the usual size, comes to 1e-35 by chance alone.
+      expect(counts.unconverged).toBeLessThanOrEqual(size < 1 ? 1 : 0);
+      target.forEach(([t, u], s) => {
+        const expected = [(t - 0.6 * u) / 1.36, (u + 0.6 * t) / 1.36];
+        const scale = Math.max(Number.MIN_VALUE, Math.abs(t), Math.abs(u));
+        expectClose(
+          solution[s].map((x) => x / scale),
+          expected.map((x) => x / scale),
+          1e-4,
+        );
+      });
+    }
   });
 
   it("ends after the evaluations that it may use", async () => {
@@ -261,6 +308,40 @@ describe.each(solvers)("%s", (_, Solver) => {
     const again = await watchSolve(engine, used, map(2), options(target));
     expect(again).toEqual(await watchSolve(engine, new Solver(engine, 2, 2), map(2), options(target)));
   });
+});
+
+/** A solver that mixes its newest step with the one before: a share of the newest, found from their two residuals. */
+class Mixed extends LaneSolver {
+  readonly share: (newest: number, before: number) => number;
+
+  constructor(share: Mixed["share"]) {
+    super(engine, 1, 1, 1);
+    this.share = share;
+  }
+
+  protected mix(_sample: number, newest: number): void {
+    const before = (newest - 1 + this.size) % this.size;
+    const residual = (slot: number) => Math.sqrt(this.gram[slot * this.size + slot]);
+    const share = this.known[before] === 1 ? this.share(residual(newest), residual(before)) : 1;
+    this.weights[newest] = share;
+    if (share !== 1) this.weights[before] = 1 - share;
+  }
+}
+
+it.each([
+  // With G(w) = -w / 2 and target 1, steps are 2 + r: this mixture of them is w - 0.01 r.
+  ["hardly lead on", (r: number, before: number) => (1.99 * r - before) / (r - before)],
+  ["lead astray", () => -3],
+  ["are not finite", () => Number.NaN],
+])("every other step at least is one of the fixed point where mixtures %s", async (_, share) => {
+  const target = [[1]];
+  const map = hostMap(engine, 1, 1, ([w]) => [-0.5 * w]);
+  const options = { target, start: target, tolerance: 1e-6 };
+  const { counts, taken, solution } = await watchSolve(engine, new Mixed(share), map, options);
+  expect(counts.unconverged).toBe(0);
+  expectClose(solution[0], [2], 4e-6);
+  // Each of the fixed point's halves the residual.
+  expect(taken[0]).toBeLessThanOrEqual(1 + 2 * Math.ceil(Math.log2(1e6)));
 });
 
 it("the fixed point takes the steps w <- target - sign G(w)", async () => {

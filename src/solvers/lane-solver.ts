@@ -5,6 +5,9 @@
  * All vectors stay on the engine. A solver keeps the last points in slots, each as the plain step u = w - r and the
  * residual r, and moves every sample to a sum of steps with weights of its own; only these weights, and the few
  * numbers a sample that decide them, pass through the host.
+ *
+ * Progress is judged by the Euclidean norm |r|, in which G is a contraction: of any two evaluations in a row one at
+ * least lowers it by the factor max(Lip(G), 0.98) (math.md, "The safeguard of Anderson's method").
  */
 import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
 import type { SolverCounts } from "./newton.js";
@@ -22,13 +25,20 @@ export interface LaneMap {
 }
 
 export interface LaneSolverOptions {
-  /** Evaluations after which a sample is given up (default 1000). */
+  /** Evaluations after which a sample is given up (default 4096). */
   maxEvaluations?: number;
 }
 
-const MAX_EVALUATIONS = 1000;
+/** Enough for Lip(G) = 0.98 in float64 (math.md, "The safeguard of Anderson's method"). */
+const MAX_EVALUATIONS = 4096;
 /** Evaluations in a row that may fail to lower a sample's residual; a contraction fails only by rounding. */
 const PATIENCE = 4;
+/** A step that was mixed has to lower the residual by this factor, or a plain one, which does for certain, comes next. */
+const FACTOR = 0.98;
+/** Largest components of a first residual whose squares, and those of what the solve leaves of it, suit float32. */
+const SQUARED = { from: 2 ** -30, to: 2 ** 30 };
+/** Exponents of factors that float32 has. */
+const MAX_EXPONENT = 126;
 
 /** One evaluation of all samples. */
 interface Slot {
@@ -51,16 +61,21 @@ export abstract class LaneSolver {
   readonly #maxEvaluations: number;
   readonly #slots: readonly Slot[];
   readonly #residual: Tensor;
+  /** What the residuals of a sample are multiplied by, where any sample's needs it. */
+  readonly #scales: Tensor;
   /** Numbers a sample: what is read, and the weights and the share of the point that are written. */
   readonly #read: Tensor;
   readonly #written: Tensor;
   readonly #numbers: Float64Array;
   readonly #size: Float64Array;
+  readonly #scale: Float64Array;
   readonly #keep: Float64Array;
   readonly #back: Float64Array;
   readonly #bestSlot: Int8Array;
   readonly #bestRelative: Float64Array;
   readonly #failures: Uint8Array;
+  /** Whether the last step was mixed of several. */
+  readonly #mixed: Uint8Array;
   readonly #open: Uint8Array;
 
   /** Memory for up to `capacity` samples of `dim` numbers each; `memory` points are kept beside the newest. */
@@ -79,6 +94,7 @@ export abstract class LaneSolver {
     const vector = () => engine.tensor(dim * samples);
     this.#slots = Array.from({ length: this.size }, () => ({ step: vector(), residual: vector() }));
     this.#residual = vector();
+    this.#scales = engine.tensor(samples);
     const reads = this.size + 2;
     this.#read = engine.tensor(reads * samples);
     this.#written = engine.tensor((this.size + 2) * samples);
@@ -88,18 +104,20 @@ export abstract class LaneSolver {
     this.weights = new Float64Array(this.size * samples);
     const numbers = () => new Float64Array(samples);
     this.#size = numbers();
+    this.#scale = numbers();
     this.#keep = numbers();
     this.#back = numbers();
     this.#bestRelative = numbers();
     this.#bestSlot = new Int8Array(samples);
     this.#failures = new Uint8Array(samples);
+    this.#mixed = new Uint8Array(samples);
     this.#open = new Uint8Array(samples);
   }
 
   /**
    * Solves from the start that map.input holds, to a tolerance on the largest |residual| over
    * max(floor, largest |target|, largest |w|), a sample at a time. A sample that has reached it stays where it is. One
-   * that has stopped getting nearer, or would take a step that is not finite, or has used up its evaluations, returns
+   * that has stopped getting nearer (Euclidean norm), or is not a number, or has used up its evaluations, returns
    * to its best point, and counts as unconverged unless its residual there is at most `enough`: rounding may keep a
    * sample from a tolerance that others reach. In the end map.input holds the solutions and map.output G there.
    * Returns the evaluations that each sample took.
@@ -123,6 +141,7 @@ export abstract class LaneSolver {
     this.#open.fill(1);
     this.known.fill(0);
     counts.solves++;
+    let scaled = false;
     for (let n = 0, moved = true; moved; n++) {
       map.evaluate();
       counts.evaluations++;
@@ -135,6 +154,8 @@ export abstract class LaneSolver {
       engine.combine(vector(step), 1, target, -sign, map.output);
       engine.sampleMaxima(numbers(this.#read, 0), residual);
       engine.sampleMaxima(numbers(this.#read, 1), map.input);
+      if (n === 0) scaled = await this.#setScales();
+      if (scaled) engine.scaleSamples(residual, numbers(this.#scales, 0), residual, false);
       for (let slot = 0; slot < this.size; slot++) {
         if (slot > n) break;
         engine.sampleDots(numbers(this.#read, 2 + slot), residual, vector(this.#slots[slot].residual));
@@ -184,31 +205,64 @@ export abstract class LaneSolver {
     return taken;
   }
 
+  /** Powers of 2 that bring the first residuals of extreme samples near 1; whether there are such samples. */
+  async #setScales(): Promise<boolean> {
+    const { samples } = this;
+    const scale = this.#scale.subarray(0, samples);
+    await this.engine.read(this.#read, scale);
+    let scaled = false;
+    for (let s = 0; s < samples; s++) {
+      const size = scale[s];
+      const usual =
+        !(size > 0 && size < SQUARED.from) && !(size > SQUARED.to && size < Number.POSITIVE_INFINITY);
+      scale[s] = usual ? 1 : 2 ** Math.min(MAX_EXPONENT, -Math.floor(Math.log2(size)));
+      scaled ||= !usual;
+    }
+    this.engine.write(this.#scales, scale);
+    return scaled;
+  }
+
   /** Decides a sample's next step after its n-th evaluation; false where there is none. */
   #advance(s: number, newest: number, n: number, relative: number): boolean {
     const { samples } = this;
     const square = (slot: number) => this.gram[(slot * this.size + slot) * samples + s];
-    if (n === 1 || square(newest) < square(this.#bestSlot[s])) {
+    const before = n === 1 ? Number.POSITIVE_INFINITY : square(this.#bestSlot[s]);
+    let slow = false;
+    if (n === 1 || square(newest) < before) {
+      slow = this.#mixed[s] === 1 && n > 1 && square(newest) > FACTOR ** 2 * before;
       this.known[newest * samples + s] = 1;
       this.#bestSlot[s] = newest;
       this.#bestRelative[s] = relative;
       this.#failures[s] = 0;
     } else this.#failures[s]++;
+    this.#mixed[s] = 0;
     if (n >= this.#maxEvaluations || this.#failures[s] > PATIENCE) return false;
     // A first residual that is not a number has nowhere to go; a later one is a failure like others.
-    if (!Number.isFinite(relative) && n === 1) return false;
-    if (this.#failures[s] === 0) this.mix(s, newest);
-    else if (this.#failures[s] === 1) {
+    if (!Number.isFinite(relative) && (n === 1 || this.#failures[s] > 1)) return false;
+    if (this.#failures[s] === 0 && !slow && this.#mixes(s, newest)) return true;
+    if (this.#failures[s] === 1) {
       // The memory misleads: only the best point is kept, and its plain step taken.
       const best = this.#bestSlot[s];
       for (let slot = 0; slot < this.size; slot++) this.known[slot * samples + s] = slot === best ? 1 : 0;
       this.weights[best * samples + s] = 1;
-    } else if (!Number.isFinite(relative)) return false;
-    else this.weights[newest * samples + s] = 1;
-    for (let slot = 0; slot < this.size; slot++) {
-      if (!Number.isFinite(this.weights[slot * samples + s])) return false;
-    }
+    } else this.weights[newest * samples + s] = 1;
     return true;
+  }
+
+  /** Whether the steps that are known can be mixed; otherwise no weight is left. */
+  #mixes(s: number, newest: number): boolean {
+    const { samples } = this;
+    this.mix(s, newest);
+    let finite = true;
+    let others = false;
+    for (let slot = 0; slot < this.size; slot++) {
+      const weight = this.weights[slot * samples + s];
+      finite &&= Number.isFinite(weight);
+      others ||= slot !== newest && weight !== 0;
+    }
+    if (!finite) for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;
+    this.#mixed[s] = finite && others ? 1 : 0;
+    return finite;
   }
 
   /** Sets the weights of a sample's next point, a sum of the known steps; the evaluation in `newest` is its best. */
@@ -229,7 +283,9 @@ export abstract class LaneSolver {
     for (const slot of slots) engine.scaleSamples(next, row(1 + slot), vector(this.#slots[slot].step), true);
     if (returned) {
       for (const slot of slots) {
-        const back = this.#back.map((back, s) => (s < samples ? back * this.weights[slot * samples + s] : 0));
+        const back = this.#back.map((back, s) =>
+          s < samples ? (back * this.weights[slot * samples + s]) / this.#scale[s] : 0,
+        );
         engine.write(this.#written, back.subarray(0, samples), (1 + this.size) * samples);
         engine.scaleSamples(next, row(1 + this.size), vector(this.#slots[slot].residual), true);
       }

@@ -2,7 +2,15 @@
  * The reference engine: plain float64 loops, one kernel a method, written to be read. The golden vectors
  * judge it, and it judges the other engines.
  */
-import { type Engine, type Grid, type Matrix, type NewtonStatus, TAPS, type Tensor } from "../engine.js";
+import {
+  type Engine,
+  type Grid,
+  type Matrix,
+  type NewtonStage,
+  type NewtonStatus,
+  TAPS,
+  type Tensor,
+} from "../engine.js";
 import { numbers, type PointwiseMap } from "../pointwise.js";
 import { factorise, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
 
@@ -15,7 +23,7 @@ export class ReferenceEngine implements Engine {
   readonly epsilon = 2 ** -52;
   readonly laneMultiple = 1;
   readonly preferredBatch = 128;
-  #status: NewtonStatus = { residual: 0, open: 0, settled: 0 };
+  #status: NewtonStatus = { residual: 0, open: 0, settled: 0, givenUp: 0 };
 
   tensor(length: number): ReferenceTensor {
     return { start: 0, length, values: new Float64Array(length) };
@@ -270,30 +278,33 @@ export class ReferenceEngine implements Engine {
     open: Tensor,
     sign: number,
     tolerance: number,
-    fresh: boolean,
+    stage: NewtonStage,
   ): void {
     const d = w.rows;
     const list = (open as ReferenceTensor).values;
     const best = (i: number) => i;
     const residualRow = (i: number) => d + i;
     const stepRow = (i: number) => 2 * d + i;
-    const normRow = 3 * d;
-    const lengthRow = 3 * d + 1;
-    this.#status = { residual: 0, open: 0, settled: 0 };
+    const [normRow, relativeRow, trialRow, runRow] = [3 * d, 3 * d + 1, 3 * d + 2, 3 * d + 3];
+    this.#status = { residual: 0, open: 0, settled: 0, givenUp: 0 };
+    const status = this.#status;
     for (let l = 0; l < w.lanes; l++) {
       const residual = new Float64Array(d);
+      // Rounding grows with the point itself, which a large G(0) puts far from the target.
       let size = 1;
-      let norm = 0;
       for (let i = 0; i < d; i++) {
         residual[i] = get(w, i, l) + sign * get(jet, i, l) - get(target, i, l);
-        size = Math.max(size, Math.abs(get(target, i, l)));
-        norm = Math.max(norm, Math.abs(residual[i]));
+        size = Math.max(size, Math.abs(get(target, i, l)), Math.abs(get(w, i, l)));
       }
-      norm /= size;
-      // A norm that is not a number compares false: such a trial is not accepted.
-      if (fresh || norm < get(state, normRow, l)) {
+      const { largest, norm } = measure(residual);
+      const trial = stage === "first" ? 1 : get(state, trialRow, l);
+      const met = largest / size <= tolerance;
+      // What is not a number compares false: such a trial is not accepted.
+      const accepted =
+        stage === "first" || met || norm < get(state, normRow, l) * (1 - DECREASE * Math.max(trial, 0));
+      if (accepted) {
         set(state, normRow, l, norm);
-        set(state, lengthRow, l, 1);
+        set(state, relativeRow, l, largest / size);
         const step = residual.slice();
         solveFactorised(factorise(identityPlus(jet, l, w.lanes, sign)), step);
         for (let i = 0; i < d; i++) {
@@ -301,22 +312,22 @@ export class ReferenceEngine implements Engine {
           set(state, residualRow(i), l, residual[i]);
           set(state, stepRow(i), l, step[i]);
         }
-      } else {
-        set(state, lengthRow, l, get(state, lengthRow, l) / 2);
       }
-      // Rounding grows with the point itself, which a large G(0) puts far from the target.
-      let reach = size;
-      for (let i = 0; i < d; i++) reach = Math.max(reach, Math.abs(get(state, best(i), l)));
-      const relative = (get(state, normRow, l) * size) / reach;
+      const run = stage === "first" ? 1 : get(state, runRow, l);
+      const relative = get(state, relativeRow, l);
       const converged = relative <= tolerance;
-      const length = get(state, lengthRow, l);
+      const next = stage === "last" && !converged ? { trial: 0, run } : nextTrial(trial, run, accepted);
+      set(state, trialRow, l, next.trial);
+      set(state, runRow, l, next.run);
       for (let i = 0; i < d; i++) {
-        const step = length >= 0.25 ? length * get(state, stepRow(i), l) : get(state, residualRow(i), l);
+        if (next.trial === 0) set(state, stepRow(i), l, 0);
+        const step = next.trial < 0 ? get(state, residualRow(i), l) : next.trial * get(state, stepRow(i), l);
         set(w, i, l, get(state, best(i), l) - (converged ? 0 : step));
       }
-      this.#status.residual = Math.max(this.#status.residual, relative);
-      if (converged) this.#status.settled = Math.max(this.#status.settled, relative);
-      else list[this.#status.open++] = l;
+      status.residual = Math.max(status.residual, relative);
+      if (!converged && trial !== 0) list[status.open++] = l;
+      else status.settled = Math.max(status.settled, relative);
+      if (!converged && trial === 0) status.givenUp++;
     }
   }
 
@@ -337,6 +348,31 @@ export class ReferenceEngine implements Engine {
   async newtonStatus(): Promise<NewtonStatus> {
     return this.#status;
   }
+}
+
+/** What a trial step of full length has to lower the norm by, as a share of it; shorter ones their part of it. */
+const DECREASE = 0.08;
+/** Newton steps below this length give way to the fixed point's. */
+const SHORTEST = 0.25;
+
+/**
+ * The trial after one, and the length of the next run of fixed-point steps: a trial t > 0 is that part of the Newton
+ * step, t < 0 the first of -t fixed-point steps, and 0 none (solvers/newton.ts).
+ */
+function nextTrial(trial: number, run: number, accepted: boolean): { trial: number; run: number } {
+  if (accepted) return trial < 0 ? { trial: trial < -1 ? trial + 1 : 1, run } : { trial: 1, run: 1 };
+  if (trial === 0) return { trial, run };
+  // A run was doubled when it began: a step that fails as its first ends the sample, a later one the run.
+  if (trial < 0) return { trial: 2 * trial + run === 0 ? 0 : 1, run };
+  return trial / 2 < SHORTEST ? { trial: -run, run: 2 * run } : { trial: trial / 2, run };
+}
+
+/** The largest |r_i| and the Euclidean |r|, in a way in which no square overflows or vanishes that counts. */
+function measure(r: Float64Array): { largest: number; norm: number } {
+  const largest = r.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const scale = Math.max(largest, Number.MIN_VALUE);
+  const norm = scale * Math.sqrt(r.reduce((sum, x) => sum + (x / scale) ** 2, 0));
+  return { largest, norm };
 }
 
 function get(m: Matrix, row: number, lane: number): number {

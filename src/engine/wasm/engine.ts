@@ -1,6 +1,6 @@
 /** The WebAssembly SIMD engine, float32. Kernels: `kernels/`; the binary with relaxed SIMD is used where it compiles. */
 import { FlowError } from "../../errors.js";
-import type { Engine, Grid, Matrix, NewtonStatus, Tensor } from "../engine.js";
+import type { Engine, Grid, Matrix, NewtonStage, NewtonStatus, Tensor } from "../engine.js";
 import type { PointwiseMap } from "../pointwise.js";
 import { relaxedKernels, simdKernels } from "./binaries.js";
 
@@ -68,7 +68,7 @@ export class WasmEngine implements Engine {
     const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
     this.#kernels = instance.exports as unknown as Record<string, Kernel>;
     this.#numbers = new Float32Array(this.#memory.buffer);
-    this.#status = this.tensor(3);
+    this.#status = this.tensor(4);
   }
 
   tensor(length: number): Tensor {
@@ -355,7 +355,7 @@ export class WasmEngine implements Engine {
     open: Tensor,
     sign: number,
     tolerance: number,
-    fresh: boolean,
+    stage: NewtonStage,
   ): void {
     this.#kernels.newtonStep(
       at(w),
@@ -372,7 +372,8 @@ export class WasmEngine implements Engine {
       w.rows,
       sign,
       tolerance,
-      fresh ? 1 : 0,
+      stage === "first" ? 1 : 0,
+      stage === "last" ? 1 : 0,
     );
   }
 
@@ -411,8 +412,8 @@ export class WasmEngine implements Engine {
 
   async newtonStatus(): Promise<NewtonStatus> {
     const { start } = this.#status;
-    const [residual, open, settled] = this.#numbers.subarray(start, start + 3);
-    return { residual, open, settled };
+    const [residual, open, settled, givenUp] = this.#numbers.subarray(start, start + 4);
+    return { residual, open, settled, givenUp };
   }
 }
 
