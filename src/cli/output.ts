@@ -1,6 +1,4 @@
-/** What every command shares: one JSON object on stdout with --json, sentences otherwise, and exit codes. */
-import { CommanderError } from "commander";
-import { FlowError } from "../errors.js";
+/** What every command shares: one JSON object on stdout with --json, sentences otherwise. */
 
 /** Prints the result of a command: the object as JSON, or else the lines. */
 export function report(json: boolean | undefined, result: object, lines: readonly string[]): void {
@@ -10,13 +8,6 @@ export function report(json: boolean | undefined, result: object, lines: readonl
 /** A remark for people, on stderr. */
 export function remark(text: string): void {
   process.stderr.write(`${text}\n`);
-}
-
-/** 0 done, 2 bad usage or input, 1 anything else. */
-export function exitCode(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (!(error instanceof FlowError)) return 1;
-  return error.code === "numerical" || error.code === "internal" ? 1 : 2;
 }
 
 /** Rows of two columns, aligned. */

@@ -1,13 +1,16 @@
 /** Serves the built studio to this machine alone, cross-origin isolated so that its threads can share memory. */
 import { once } from "node:events";
-import { createReadStream, existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize, sep } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { check, FlowError } from "../errors.js";
 import { reason } from "../flows/files.js";
+import { endingSignals } from "../training/interruption.js";
 import { integer } from "./options.js";
 import { remark, report } from "./output.js";
 
@@ -38,6 +41,9 @@ const HEADERS = {
   "X-Content-Type-Options": "nosniff",
 };
 
+/** What the system says where nothing is: a folder of that name, too, is no file. */
+const ABSENT = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP"];
+
 export function studioCommand(program: Command): void {
   program
     .command("studio")
@@ -59,7 +65,7 @@ Examples:
         server.close();
         server.closeAllConnections();
       };
-      process.once("SIGINT", end).once("SIGTERM", end);
+      for (const signal of endingSignals) process.once(signal, end);
       const address = `http://${HOST}:${(server.address() as AddressInfo).port}/`;
       report(json, { address }, [`The studio is at ${address}`]);
       remark("It ends with Ctrl-C.");
@@ -80,7 +86,7 @@ export async function serveStudio(port: number, folder = STUDIO): Promise<Server
     "run",
     `the studio has not been built: ${folder} holds no index.html; run npm run build`,
   );
-  const server = createServer((request, response) => answer(request, response, folder));
+  const server = createServer((request, response) => void answer(request, response, folder));
   server.listen(port, HOST);
   try {
     await once(server, "listening");
@@ -97,7 +103,7 @@ export async function serveStudio(port: number, folder = STUDIO): Promise<Server
   return server;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, folder: string): void {
+async function answer(request: IncomingMessage, response: ServerResponse, folder: string): Promise<void> {
   const refuse = (status: number, text: string) =>
     response.writeHead(status, { ...HEADERS, "Content-Type": "text/plain; charset=utf-8" }).end(`${text}\n`);
   if (request.method !== "GET" && request.method !== "HEAD") {
@@ -105,27 +111,39 @@ function answer(request: IncomingMessage, response: ServerResponse, folder: stri
     refuse(405, "only GET and HEAD");
     return;
   }
-  const file = fileOf(request.url ?? "/", folder);
-  if (file === null) {
-    refuse(404, "there is no such file");
-    return;
+  const path = pathOf(request.url ?? "/", folder);
+  let file: FileHandle | null = null;
+  try {
+    file = path === null ? null : await open(path);
+    const found = await file?.stat();
+    if (path === null || file === null || !found?.isFile()) {
+      refuse(404, "there is no such file");
+      return;
+    }
+    response.writeHead(200, {
+      ...HEADERS,
+      "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
+      "Content-Length": found.size,
+      // Names of files in assets/ carry a hash of their content.
+      "Cache-Control": path.includes(`${sep}assets${sep}`)
+        ? "public, max-age=31536000, immutable"
+        : "no-cache",
+    });
+    if (request.method === "HEAD") response.end();
+    else await pipeline(file.createReadStream({ autoClose: false }), response);
+  } catch (error) {
+    // A browser that goes away in the midst of a file is no fault.
+    if (response.headersSent) response.destroy();
+    else if (ABSENT.includes((error as NodeJS.ErrnoException).code ?? ""))
+      refuse(404, "there is no such file");
+    else refuse(500, `the file cannot be read: ${reason(error)}`);
+  } finally {
+    await file?.close();
   }
-  response.writeHead(200, {
-    ...HEADERS,
-    "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
-    "Content-Length": statSync(file).size,
-    // Names of files in assets/ carry a hash of their content.
-    "Cache-Control": file.includes(`${sep}assets${sep}`) ? "public, max-age=31536000, immutable" : "no-cache",
-  });
-  if (request.method === "HEAD") response.end();
-  else
-    createReadStream(file)
-      .on("error", () => response.destroy())
-      .pipe(response);
 }
 
-/** The file that an address names, or null if there is none in the folder. */
-function fileOf(url: string, folder: string): string | null {
+/** The path that an address names, or null if that lies outside of the folder. */
+function pathOf(url: string, folder: string): string | null {
   let path: string;
   try {
     path = decodeURIComponent(url.split(/[?#]/, 1)[0]);
@@ -135,5 +153,5 @@ function fileOf(url: string, folder: string): string | null {
   if (path.includes("\0")) return null;
   const root = normalize(join(folder, sep));
   const file = normalize(join(root, path.endsWith("/") ? `${path}index.html` : path));
-  return file.startsWith(root) && existsSync(file) && statSync(file).isFile() ? file : null;
+  return file.startsWith(root) ? file : null;
 }

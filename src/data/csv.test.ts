@@ -1,8 +1,9 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { csvColumns, formatCsv } from "./csv.js";
@@ -122,6 +123,50 @@ describe("readCsv", () => {
     expect(received).not.toContain("\n");
   });
 
+  it("takes time in proportion to the length of a cell", () => {
+    // Twice as long, a cell took four times as long: 200,000 digits before an x never ended.
+    const digits = "1".repeat(300_000);
+    for (const cell of [digits, `${digits}.${digits}`, `1${" ".repeat(300_000)}`])
+      expect(failure(`1,2\n3,${cell}x\n`)).toMatch(/^input, row 2, column 2: ".{40}\.\.\." is not a number/);
+    expect(failure(`1\n${digits}\n`)).toMatch(
+      /^input, row 2, column 1: 1{40}\.\.\. is too large for a number$/,
+    );
+    const name = "n".repeat(300_000);
+    expect(failure(`${name},b\n1,2\n`, ["c"]).length).toBeLessThan(200);
+    expect(failure(`${name},b\nx,2\n1,3\n`).length).toBeLessThan(200);
+  });
+
+  it("reads long files part by part, to the same numbers and rows", () => {
+    const rows = Array.from({ length: 30_000 }, (_, i) => `${i}.00000000000000000,-${i}.50000000000000000`);
+    const text = `a,b\n${rows.join("\n")}\n`;
+    expect(text.length).toBeGreaterThan(2 ** 20);
+    const { table } = readCsv(file(text));
+    expect(table.rows).toBe(30_000);
+    expect(table.values.every((x, i) => x === (i % 2 ? -((i >> 1) + 0.5) : i / 2))).toBe(true);
+    rows[29_000] = "1,x";
+    expect(failure(`a,b\n\n${rows.join("\n")}\n`)).toMatch(/^input, row 29003, column "b": "x" is not/);
+  });
+
+  it("stops where a file unpacks to more than is allowed, and where it has more columns than make sense", () => {
+    vi.stubEnv("MONOTONE_FLOWS_MAX_TABLE_MB", "0.001");
+    expect(
+      failure(gzipSync("1,2\n".repeat(1000)), undefined, ".csv.gz").replace(/\d+ bytes/, "N bytes"),
+    ).toBe(
+      "input: its N bytes unpack to more, where a table may have at most 0.001 MB; MONOTONE_FLOWS_MAX_TABLE_MB raises this limit",
+    );
+    expect(failure("1,2\n".repeat(1000))).toMatch(
+      /^input: a larger file, where a table may have at most 0.001 MB/,
+    );
+    vi.stubEnv("MONOTONE_FLOWS_MAX_TABLE_MB", "0.005");
+    expect(readCsv(file(gzipSync("1,2\n".repeat(1000)), ".csv.gz")).table.rows).toBe(1000);
+    vi.stubEnv("MONOTONE_FLOWS_MAX_TABLE_MB", "many");
+    expect(() => readCsv(file("1,2\n"))).toThrow(
+      "MONOTONE_FLOWS_MAX_TABLE_MB must be a positive number, not 'many'",
+    );
+    vi.unstubAllEnvs();
+    expect(failure("1,".repeat(1e5))).toBe("input: 100001 columns, at most 10000 are read");
+  });
+
   it("refuses text in other encodings", () => {
     expect(failure(Uint8Array.of(0x47, 0xf6, 0x0a))).toBe("input: not a text file in UTF-8");
   });
@@ -142,6 +187,13 @@ describe("readCsv", () => {
     const directory = join(folder, "directory");
     mkdirSync(directory);
     expect(() => readCsv(directory)).toThrow(/this is a directory, not a file/);
+  });
+
+  it.skipIf(process.platform !== "linux")("refuses what may never end", () => {
+    const pipe = join(folder, "pipe.csv");
+    execFileSync("mkfifo", [pipe]);
+    expect(() => readCsv(pipe)).toThrow(new FlowError("input", `${pipe}: this is a named pipe, not a file`));
+    expect(() => readCsv("/dev/zero")).toThrow("/dev/zero: this is a device, not a file");
   });
 });
 

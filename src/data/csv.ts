@@ -3,9 +3,15 @@ import { check, FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { nearestName } from "./nearest-name.js";
 
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Digits match in one way only: two would try all splits of a long cell. */
+const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i;
 const NAN = /^[+-]?nan$/i;
 const INFINITE = /^[+-]?inf(inity)?$/i;
+/** Characters that are parsed at a time. */
+const BLOCK = 1 << 20;
+/** Bytes of text that fit into a string. */
+const LONGEST = 2 ** 29 - 24;
+const MOST_COLUMNS = 10_000;
 /** Rows that are looked at for the kinds of columns. */
 const LOOK = 100;
 /** What stands in place of a number; a header name is none of these. */
@@ -39,39 +45,81 @@ export function parseCsv(
   options: { columns?: readonly string[] } = {},
 ): CsvTable {
   const text = decode(bytes, path);
-  const delimiter = detectDelimiter(text);
-  const records = parseRecords(path, text, { delimiter });
-  check(records.length > 0, "input", `${path}: the file is empty`);
-
-  const header = isHeader(records[0], records[1]);
-  const first = header ? 1 : 0;
-  check(records.length > first, "input", `${path}: a header but no data rows`);
-  const names = columnNames(records[0], header);
+  const delimiter = detectDelimiter(text, path);
+  const { names, header } = head(text, path, delimiter, 2);
   const chosen = options.columns ? chooseColumns(path, options.columns, names) : names.map((_, i) => i);
 
   // Records and lines differ where lines are blank; counting lines is slow, so it is left to errors.
   const row = (index: number) => {
-    const read = parseRecords(path, text, { delimiter, info: true, to: index + 1 });
-    return (read[index] as unknown as { info: { lines: number } }).info.lines;
+    let line = 0;
+    const on_record = (_: unknown, { lines }: { lines: number }) => {
+      line = lines;
+      return null;
+    };
+    parseRecords(path, text, { delimiter, to: index + 1, on_record });
+    return line;
   };
-  const table = new Table(records.length - first, chosen.length);
-  for (let index = first; index < records.length; index++) {
-    const record = records[index];
-    if (record.length !== names.length) {
-      const expected = `${count(names.length, "column")}, like row ${row(0)}`;
-      throw new FlowError("input", `${path}, row ${row(index)}: ${record.length} instead of ${expected}`);
-    }
-    chosen.forEach((column, i) => {
-      const cell = record[column].trim();
-      const value = isNumber(cell) ? Number(cell) : Number.NaN;
-      if (!Number.isFinite(value)) {
-        const place = header ? `column ${JSON.stringify(names[column])}` : `column ${column + 1}`;
-        throw new FlowError("input", `${path}, row ${row(index)}, ${place}: ${complaint(cell)}`);
+  let values = new Float64Array(1024 * chosen.length);
+  let length = 0;
+  let index = 0;
+  for (const block of blocks(text)) {
+    for (const record of parseRecords(path, block, { delimiter })) {
+      if (record.length !== names.length) {
+        const expected = `${count(names.length, "column")}, like row ${row(0)}`;
+        throw new FlowError("input", `${path}, row ${row(index)}: ${record.length} instead of ${expected}`);
       }
-      table.values[(index - first) * chosen.length + i] = value;
-    });
+      if (!header || index > 0) {
+        if (length + chosen.length > values.length) values = grown(values);
+        for (const column of chosen) {
+          const cell = record[column].trim();
+          const value = isNumber(cell) ? Number(cell) : Number.NaN;
+          if (!Number.isFinite(value)) {
+            const place = header ? `column ${quote(names[column])}` : `column ${column + 1}`;
+            throw new FlowError("input", `${path}, row ${row(index)}, ${place}: ${complaint(cell)}`);
+          }
+          values[length++] = value;
+        }
+      }
+      index++;
+    }
   }
+  const table = new Table(length / chosen.length, chosen.length, values.slice(0, length));
   return { table, names: chosen.map((column) => names[column]) };
+}
+
+/** Text without quotation marks may be cut at any line end, so that the cells of one part are in memory at a time. */
+function* blocks(text: string): Generator<string> {
+  if (text.includes('"')) {
+    yield text;
+    return;
+  }
+  for (let start = 0; start < text.length; ) {
+    const end = text.indexOf("\n", start + BLOCK) + 1 || text.length;
+    yield text.slice(start, end);
+    start = end;
+  }
+}
+
+function grown(values: Float64Array): Float64Array<ArrayBuffer> {
+  const more = new Float64Array(2 * values.length);
+  more.set(values);
+  return more;
+}
+
+/** The names of all columns, whether they come from a header, and the first data rows. */
+function head(
+  text: string,
+  path: string,
+  delimiter: string,
+  rows: number,
+): { names: string[]; header: boolean; rows: string[][] } {
+  const records = parseRecords(path, text, { delimiter, to: rows });
+  check(records.length > 0, "input", `${path}: the file is empty`);
+  const header = isHeader(records[0], records[1]);
+  const data = records.slice(header ? 1 : 0);
+  check(data.length > 0, "input", `${path}: a header but no data rows`);
+  const names = records[0].map((cell, i) => (header && cell.trim()) || `column ${i + 1}`);
+  return { names, header, rows: data };
 }
 
 /**
@@ -80,19 +128,12 @@ export function parseCsv(
  */
 export function csvColumns(bytes: Uint8Array, path: string): { name: string; numeric: boolean }[] {
   const text = decode(bytes, path);
-  const records = parseRecords(path, text, { delimiter: detectDelimiter(text), to: LOOK });
-  check(records.length > 0, "input", `${path}: the file is empty`);
-  const header = isHeader(records[0], records[1]);
-  const rows = records.slice(header ? 1 : 0);
-  check(rows.length > 0, "input", `${path}: a header but no data rows`);
-  return columnNames(records[0], header).map((name, i) => ({
+  const { names, rows } = head(text, path, detectDelimiter(text, path), LOOK);
+  return names.map((name, i) => ({
     name,
     numeric: rows.some((row) => isNumber(row[i] ?? "")) && !rows.some((row) => isText(row[i] ?? "")),
   }));
 }
-
-const columnNames = (first: readonly string[], header: boolean) =>
-  first.map((cell, i) => (header && cell.trim()) || `column ${i + 1}`);
 
 /** Comma-separated text: the names, then the rows; every number in the shortest form that reads back equal. */
 export function formatCsv(table: Table, names: readonly string[]): string {
@@ -118,6 +159,11 @@ function quoted(name: string): string {
 
 function decode(bytes: Uint8Array, path: string): string {
   check(!bytes.includes(0), "input", `${path}: not a text file in UTF-8`);
+  check(
+    bytes.length < LONGEST,
+    "input",
+    `${path}: text of more than ${LONGEST} bytes is not read, only an NPY file can hold so much`,
+  );
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     // One kind of line end, so that the parser counts lines as editors do.
@@ -127,10 +173,14 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
-function detectDelimiter(text: string): string {
+function detectDelimiter(text: string, path: string): string {
   const line = /^\s*(.*)/.exec(text)?.[1].replace(/"[^"]*"/g, "") ?? "";
   // Commas come last: with the other two they may be decimal points.
-  return ["\t", ";"].find((candidate) => line.includes(candidate)) ?? ",";
+  const delimiter = ["\t", ";"].find((candidate) => line.includes(candidate)) ?? ",";
+  let columns = 1;
+  for (let at = line.indexOf(delimiter); at >= 0; at = line.indexOf(delimiter, at + 1)) columns++;
+  check(columns <= MOST_COLUMNS, "input", `${path}: ${columns} columns, at most ${MOST_COLUMNS} are read`);
+  return delimiter;
 }
 
 function parseRecords(path: string, text: string, options: Options): string[][] {
@@ -171,11 +221,11 @@ function chooseColumns(path: string, choices: readonly string[], names: readonly
     check(
       index === names.lastIndexOf(choice),
       "usage",
-      `${path}: several columns are named "${choice}"; choose by number, 1 to ${names.length}`,
+      `${path}: several columns are named ${quote(choice)}; choose by number, 1 to ${names.length}`,
     );
     if (index < 0 && /^\d+$/.test(choice) && Number(choice) <= names.length) index = Number(choice) - 1;
     if (index < 0) throw unknownColumn(path, choice, names);
-    check(!chosen.includes(index), "usage", `${path}: column "${choice}" is chosen twice`);
+    check(!chosen.includes(index), "usage", `${path}: column ${quote(choice)} is chosen twice`);
     chosen.push(index);
   }
   return chosen;
@@ -184,8 +234,10 @@ function chooseColumns(path: string, choices: readonly string[], names: readonly
 function unknownColumn(path: string, choice: string, names: readonly string[]): FlowError {
   const nearest = nearestName(choice, names);
   const hint =
-    nearest === null ? `choose by header name or number, 1 to ${names.length}` : `did you mean "${nearest}"?`;
-  return new FlowError("usage", `${path}: there is no column "${choice}"; ${hint}`);
+    nearest === null
+      ? `choose by header name or number, 1 to ${names.length}`
+      : `did you mean ${quote(nearest)}?`;
+  return new FlowError("usage", `${path}: there is no column ${quote(choice)}; ${hint}`);
 }
 
 /** What is wrong with a cell that holds no finite number. */
@@ -193,10 +245,13 @@ function complaint(cell: string): string {
   if (cell === "") return "the cell is empty";
   if (NAN.test(cell)) return "the number is NaN";
   if (INFINITE.test(cell)) return "the number is infinite";
-  if (isNumber(cell)) return `${cell} is too large for a number`;
-  const shown = cell.length > 40 ? `${cell.slice(0, 40)}...` : cell;
-  return `${JSON.stringify(shown)} is not a number; choose columns of numbers with --columns, or write this one in numbers`;
+  if (isNumber(cell)) return `${shown(cell)} is too large for a number`;
+  return `${quote(cell)} is not a number; choose columns of numbers with --columns, or write this one in numbers`;
 }
+
+/** Foreign text, cut where it is long. */
+const shown = (text: string) => (text.length > 40 ? `${text.slice(0, 40)}...` : text);
+const quote = (text: string) => JSON.stringify(shown(text));
 
 function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -5,6 +5,7 @@ import { basename, extname, resolve } from "node:path";
 import { type ImageShape, imageSize } from "../data/images/image-set.js";
 import { imageDataNames, openImages } from "../data/images/index.js";
 import { readNpy } from "../data/npy.js";
+import { readBytes } from "../data/read-bytes.js";
 import { readCsv } from "../data/read-csv.js";
 import { toyDensity } from "../data/toy/index.js";
 import { check } from "../errors.js";
@@ -18,7 +19,7 @@ import { TEST_FRACTION, tableJob } from "./table-job.js";
 export function readTable(path: string, columns?: readonly string[]): { table: Table; names: string[] } {
   if (extname(path) === ".npy") {
     check(!columns, "usage", "--columns picks columns of CSV files; an NPY file has no names");
-    const table = readNpy(readFile(path), path);
+    const table = readNpy(readBytes(path), path);
     return { table, names: Array.from({ length: table.columns }, (_, i) => `column ${i + 1}`) };
   }
   return readCsv(path, columns ? { columns } : {});

@@ -11,7 +11,8 @@ const TELL_EVERY_MS = 1_000;
 /** The weight of the newest loss in the mean that is told. */
 const SMOOTHING = 0.02;
 
-const tell = (message: RunMessage) => process.send?.(message);
+/** A message that no parent takes any more is no fault: `disconnect` says so, too. */
+const tell = (message: RunMessage) => process.send?.(message, undefined, undefined, () => {});
 /** A parent that is gone wants no more steps; nobody else would stop them. */
 const stop = () => process.kill(process.pid, "SIGTERM");
 
@@ -40,8 +41,8 @@ try {
     },
   );
 } catch (error) {
-  if (!(error instanceof FlowError)) throw error;
-  tell({ kind: "failure", code: error.code, message: error.message });
+  const code = error instanceof FlowError ? error.code : "internal";
+  tell({ kind: "failure", code, message: (error as Error).message });
   process.exitCode = 1;
 }
 process.off("disconnect", stop);

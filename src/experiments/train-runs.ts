@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { check, type ErrorCode, FlowError } from "../errors.js";
 import { loadCheckpoint } from "../training/checkpoint.js";
+import { endingSignals } from "../training/interruption.js";
 import { Run, type RunConfig } from "../training/run.js";
 
 export interface PlannedRun {
@@ -26,7 +27,7 @@ const PROGRESS_EVERY_MS = 15_000;
 
 /**
  * Trains the runs that are not finished, `atATime` at a time. A run that fails or is killed ends the others after a
- * checkpoint, and its error is thrown; so do SIGINT and SIGTERM, with an `internal` error.
+ * checkpoint, and its error is thrown; so do SIGINT, SIGTERM and SIGHUP, with an `internal` error.
  * Throws a `run` error for a run directory that was started with another configuration.
  */
 export async function trainRuns(
@@ -48,7 +49,7 @@ export async function trainRuns(
   };
   const interrupt = () =>
     stop(new FlowError("internal", "stopped; the same command goes on from the checkpoints"));
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  for (const signal of endingSignals) process.once(signal, interrupt);
   const timer = setInterval(() => progress(board.line()), PROGRESS_EVERY_MS);
   const work = async () => {
     for (let run = waiting.shift(); run && !failure; run = waiting.shift()) {
@@ -64,7 +65,7 @@ export async function trainRuns(
     await Promise.all(Array.from({ length: Math.min(atATime, waiting.length) }, work));
   } finally {
     clearInterval(timer);
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    for (const signal of endingSignals) process.off(signal, interrupt);
   }
   if (failure) throw failure;
   progress(board.line());

@@ -1,11 +1,12 @@
 /**
- * SIGINT (Ctrl-C) and SIGTERM while a run is trained. The first one asks to stop at the next good place; a second one of
- * its kind does what it does by default, and ends the process at once.
+ * SIGINT (Ctrl-C), SIGTERM and SIGHUP (the terminal is gone) while a run is trained. The first one asks to stop at the
+ * next good place; a second one of its kind does what it does by default, and ends the process at once.
  */
 import type { Flow } from "../flows/flow.js";
 import { Turns } from "../ranks/turn.js";
 
-const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+/** The signals that ask a process to end; `SIGKILL` cannot be heard. */
+export const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 class Interrupted extends Error {}
 
@@ -28,11 +29,11 @@ export class Interruption {
 
   listen(): void {
     // One of each kind: the children of a reproduction hear of one Ctrl-C from the terminal and from their parent.
-    for (const signal of SIGNALS) process.once(signal, this.#listener);
+    for (const signal of endingSignals) process.once(signal, this.#listener);
   }
 
   end(): void {
-    for (const signal of SIGNALS) process.off(signal, this.#listener);
+    for (const signal of endingSignals) process.off(signal, this.#listener);
   }
 
   /**

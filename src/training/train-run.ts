@@ -48,7 +48,7 @@ export interface Score {
 export interface RunOptions {
   /** The command that goes on with the run, named where it is stopped. */
   goOn: string;
-  /** At the first SIGINT or SIGTERM: what comes of it, in one sentence. */
+  /** At the first SIGINT, SIGTERM or SIGHUP: what comes of it, in one sentence. */
   onInterrupt?(sentence: string): void;
   /** After every step: the steps done and the batch's loss. */
   onStep?(step: number, loss: number): void;
@@ -103,8 +103,8 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
 
 /**
  * Trains to the last step of the run's configuration, and leaves the model, `metrics.jsonl`, the last checkpoint and
- * `summary.json` (last) in its directory. SIGINT and SIGTERM stop it after the step at hand, or in the midst of a test,
- * with a checkpoint and an `internal` error that names `goOn`; a second one ends the process at once. Throws a
+ * `summary.json` (last) in its directory. SIGINT, SIGTERM and SIGHUP stop it after the step at hand, or in the midst of a
+ * test, with a checkpoint and an `internal` error that names `goOn`; a second one ends the process at once. Throws a
  * `numerical` error that names the last good checkpoint if the loss is no longer finite.
  */
 export async function trainRun({ run, data, state }: RunJob, options: RunOptions): Promise<RunResult> {

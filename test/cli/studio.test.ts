@@ -1,6 +1,12 @@
 /** The server of the studio: this machine alone, isolated, nothing but the studio's own files. */
+
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { type IncomingHttpHeaders, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { serveStudio } from "../../src/cli/studio.js";
 import { expectComplaint, run, temporary } from "./cli.js";
 import { type Studio, startStudio } from "./studio.js";
 
@@ -97,4 +103,31 @@ describe("studio", () => {
     expect(other.address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
     expect(await other.end()).toBe(0);
   });
+});
+
+it.skipIf(process.platform !== "linux")("closes the files of downloads that are broken off", async () => {
+  const site = join(folder, "site");
+  mkdirSync(site);
+  writeFileSync(join(site, "index.html"), "");
+  writeFileSync(join(site, "large.bin"), new Uint8Array(8e6));
+  const server = await serveStudio(0, site);
+  const { port } = server.address() as AddressInfo;
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+  const before = descriptors();
+  await Promise.all(
+    Array.from(
+      { length: 50 },
+      () =>
+        new Promise<void>((resolve) => {
+          const sent = request({ port, host: "127.0.0.1", path: "/large.bin" }, (response) => {
+            response.once("data", () => response.destroy());
+            response.on("close", resolve).on("error", () => {});
+          });
+          sent.on("error", () => resolve()).end();
+        }),
+    ),
+  );
+  for (let waited = 0; descriptors() > before && waited < 5_000; waited += 20) await sleep(20);
+  expect(descriptors()).toBeLessThanOrEqual(before);
+  server.close();
 });
