@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { DataSource } from "../data/source.js";
 import { check, quoted } from "../errors.js";
 import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
-import { imagePresetFor, imagePresets, monotoneImagePresets } from "../experiments/image-presets.js";
+import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../experiments/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
 import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
 import type { Flow } from "../flows/flow.js";
@@ -50,7 +50,7 @@ export function trainCommand(program: Command): void {
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option(
       "--preset <name>",
-      `model and schedule: ${Object.keys(presets).join(", ")} (default: ${defaultPreset}); of images ${Object.keys(monotoneImagePresets).join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data)`,
+      `model and schedule: monotone or i-densenet (default: ${defaultPreset}); of images ${imageSizes.join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data); monotone, i-densenet, ${studiedData.join(", ")} and these with -i-densenet also with -original, as the original study's code has them (docs/presets.md)`,
     )
     .option(
       "--dequantization <kind>",
@@ -60,7 +60,7 @@ export function trainCommand(program: Command): void {
       "--steps <n>",
       `training steps (default: ${defaultSteps}, where the original protocol has 50000; of images what the preset says)`,
     )
-    .option("--batch <n>", "samples a step (default: 500, of images 64)")
+    .option("--batch <n>", "samples a step (default: 500, of images 64 or what the preset says)")
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")
     .option("--learning-rate <x>", "Adam's step size (default: that of the preset)")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
@@ -151,10 +151,10 @@ function planOf(name: string, data: ResolvedData, dequantization: string | undef
       "usage",
       `the preset ${name} is for images; choose one of ${Object.keys(presets).join(", ")}`,
     );
-    const { flow, training } = preset(name);
+    const { flow, training, steps = defaultSteps } = preset(name);
     const { dim, standardisation } = data;
     const declaration = monotoneFlow({ ...flow, dim, ...(standardisation ? { standardisation } : {}) });
-    return { declaration, training, steps: defaultSteps, checkpointEvery: 500 };
+    return { declaration, training, steps, checkpointEvery: 500 };
   }
   const found = Object.hasOwn(imagePresets, name) ? imagePresets[name] : undefined;
   check(

@@ -7,8 +7,10 @@ import { flowOptions, settings, type Variant } from "./settings.js";
 /** The preset of the command line that has the same blocks and L2, or null. */
 export function presetOf({ formulation, activation }: Variant): string | null {
   const own: Record<string, unknown> = flowOptions(formulation, activation);
+  // Presets with another start of the networks are none of the page's.
   const same = (flow: object, l2: number) =>
     l2 === settings.l2.value &&
+    !("closingStart" in flow) &&
     Object.entries({ actnorm: false, ...flow }).every(
       ([name, value]) => !(name in own) || own[name] === value,
     );
