@@ -24,6 +24,16 @@ export { Flow } from "./flows/flow.js";
 export type { FlowMaps } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
 export { type FlowPath, flowPath } from "./flows/path.js";
+export { type Exported, exportCheckpoint } from "./interchange/export.js";
+export {
+  type CheckpointInfo,
+  type Imported,
+  type ImportOptions,
+  importCheckpoint,
+  inspectCheckpoint,
+  latentOrder,
+} from "./interchange/import.js";
+export type { Study } from "./interchange/study-options.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
 export { Table } from "./table.js";

@@ -13,6 +13,7 @@ const FOLDERS = [
   "plots",
   "data",
   "ranks",
+  "interchange",
   "flows",
   "bijections",
   "solvers",
