@@ -63,8 +63,12 @@ Examples:
       });
       const seconds = (performance.now() - began) / 1000;
       const gap = entropy === null ? null : loss - entropy;
-      // A run that is going on beyond its model has more steps in its configuration.
-      const { steps, msPerStep } = run.summary() ?? { steps: run.config.training.steps, msPerStep: null };
+      // A run that is going on beyond its model has more steps in its configuration, and an imported one does not say.
+      const { origin, training } = run.config;
+      const { steps, msPerStep } = run.summary() ?? {
+        steps: origin ? null : training.steps,
+        msPerStep: null,
+      };
       const result = {
         run: run.path,
         data: name,

@@ -3,6 +3,8 @@ import { Command } from "commander";
 import { description, version } from "../package.js";
 import { benchCommand } from "./bench.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
+import { importCommand } from "./import.js";
 import { reproduceCommand } from "./reproduce.js";
 import { sampleCommand } from "./sample.js";
 import { scoreCommand } from "./score.js";
@@ -35,6 +37,8 @@ for (const add of [
   sampleCommand,
   scoreCommand,
   verifyCommand,
+  importCommand,
+  exportCommand,
   reproduceCommand,
   benchCommand,
   studioCommand,

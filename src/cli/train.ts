@@ -243,6 +243,11 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   );
   const run = Run.open(options.resume as string);
   const { config } = run;
+  check(
+    config.origin === undefined,
+    "usage",
+    `${run.path} was imported, without the state of its training; it can be evaluated, sampled and exported`,
+  );
   const state = loadCheckpoint(run.file("checkpoint"));
   const done = state?.step ?? 0;
   const model = run.summary();

@@ -22,6 +22,16 @@ const config = z.strictObject({
   format: z.literal(RUN_FORMAT),
   version: z.string(),
   preset: z.string(),
+  /** Of a model that was trained elsewhere: by whose code, its checkpoint, and the options of that training. */
+  origin: z
+    .strictObject({
+      study: z.string(),
+      file: z.string(),
+      sha256: z.string(),
+      averaged: z.boolean(),
+      options: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])),
+    })
+    .optional(),
   data: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("toy"), name: z.string() }),
     z.strictObject({ kind: z.literal("staircase") }),

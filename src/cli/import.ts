@@ -1,0 +1,163 @@
+import { basename, extname, join } from "node:path";
+import type { Command } from "commander";
+import { check } from "../errors.js";
+import { readFile } from "../flows/files.js";
+import type { Flow } from "../flows/flow.js";
+import { parseJson } from "../flows/json.js";
+import { saveFlow } from "../flows/model-files.js";
+import { sha256 } from "../flows/sha256.js";
+import { type CheckpointInfo, importCheckpoint, inspectCheckpoint } from "../interchange/import.js";
+import { version } from "../package.js";
+import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
+import { aligned, remark, report } from "./output.js";
+
+interface ImportCommandOptions {
+  out?: string;
+  args?: string;
+  averaged?: boolean;
+  whatItNeeds?: boolean;
+  json?: boolean;
+}
+
+const REPOSITORIES = {
+  mlvlab: "mlvlab/MonotoneFlows",
+  "residual-flows": "rtqichen/residual-flows",
+  implicit: "thu-ml/implicit-normalizing-flows",
+};
+
+export function importCommand(program: Command): void {
+  program
+    .command("import <checkpoint>")
+    .description(
+      "make a run directory from a PyTorch checkpoint of mlvlab/MonotoneFlows, rtqichen/residual-flows or thu-ml/implicit-normalizing-flows; nothing in it is executed, and Python is not needed",
+    )
+    .option("--out <dir>", "the run directory (default: runs/ and the name of the file)")
+    .option(
+      "--args <file>",
+      'options of the training program as JSON, above those in the checkpoint: {"act": "CPila", "coeff": 0.9}',
+    )
+    .option(
+      "--averaged",
+      "take the moving averages of the parameters, with which the studies evaluate images",
+    )
+    .option("--what-it-needs", "say what the checkpoint is and what stands in the way, and make nothing")
+    .option("--json", "print one JSON object on stdout")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ monotone-flows import checkpt.pth --what-it-needs
+  $ monotone-flows import checkpt.pth --out runs/imported
+  $ monotone-flows import most_recent.pth --averaged --out runs/cifar10
+  $ monotone-flows evaluate runs/cifar10 --data cifar10 --data-dir ~/cifar10
+What has a counterpart and what has none: docs/interchange.md`,
+    )
+    .action(async (file: string, options: ImportCommandOptions) => {
+      const bytes = readFile(file);
+      const more = options.args === undefined ? {} : argsOf(options.args);
+      if (options.whatItNeeds) {
+        const origin = inspectCheckpoint(bytes, { file, options: more });
+        report(options.json, { checkpoint: file, ...origin }, description(origin));
+        return;
+      }
+      const { averaged = false } = options;
+      const { flow, origin } = await importCheckpoint(bytes, { file, options: more, averaged });
+      const name = basename(file, extname(file));
+      const run = Run.create(
+        options.out ?? join("runs", name),
+        configOf(flow, origin, file, bytes, averaged),
+      );
+      saveFlow(flow, run.path);
+      const { study } = origin;
+      const { blocks, dim } = flow;
+      const result = {
+        run: run.path,
+        study,
+        dim,
+        blocks: blocks.length,
+        parameters: flow.parameters.values.length,
+      };
+      report(
+        options.json,
+        result,
+        aligned([
+          ["from", `${REPOSITORIES[study]}${averaged ? ", averaged parameters" : ""}`],
+          ["model", `${dim} dimensions, ${blocks.length} blocks, ${result.parameters} parameters`],
+          ["run", run.path],
+        ]),
+      );
+      if (origin.averaged && !averaged) {
+        remark(
+          "The checkpoint also has averaged parameters, with which the study evaluates: --averaged takes them.",
+        );
+      }
+    });
+}
+
+/** The JSON object in a file. */
+function argsOf(file: string): Record<string, string | number | boolean | null> {
+  const value = parseJson(readFile(file), file);
+  const simple = (v: unknown) => v === null || ["string", "number", "boolean"].includes(typeof v);
+  check(
+    typeof value === "object" &&
+      value !== null &&
+      !Array.isArray(value) &&
+      Object.values(value).every(simple),
+    "input",
+    `${file} must be one JSON object of options and their values, such as {"act": "CPila", "coeff": 0.9}`,
+  );
+  return value as Record<string, string | number | boolean | null>;
+}
+
+function description({ study, options, tensors, numbers, averaged, obstacles }: CheckpointInfo): string[] {
+  const shown = ["data", "act", "nblocks", "coeff", "densenet", "monotone_resolvent"].filter(
+    (o) => o in options,
+  );
+  return [
+    ...aligned([
+      ["from", REPOSITORIES[study]],
+      ["model", `${tensors} tensors, ${numbers} numbers`],
+      ["averages", averaged ? "there are averaged parameters, too: --averaged" : "none"],
+      ["options", shown.map((name) => `--${name} ${options[name]}`).join(" ") || "none"],
+    ]),
+    ...(obstacles.length === 0
+      ? ["It can be imported."]
+      : ["It cannot be imported:", ...obstacles.map((obstacle) => `  ${obstacle}`)]),
+  ];
+}
+
+/** What the training program says of the run; what it does not say is as in its defaults. */
+function configOf(
+  flow: Flow,
+  { study, options }: CheckpointInfo,
+  file: string,
+  bytes: Uint8Array,
+  averaged: boolean,
+): RunConfig {
+  const number = (name: string, otherwise: number) => {
+    const value = options[name];
+    return typeof value === "number" && Number.isFinite(value) ? value : otherwise;
+  };
+  const whole = (name: string, otherwise: number) => Math.max(1, Math.round(number(name, otherwise)));
+  const data = String(options.data ?? "unknown");
+  const kind: DataConfig = flow.declaration.image
+    ? { kind: "images", data, flips: data === "cifar10" }
+    : { kind: "toy", name: data };
+  return {
+    format: RUN_FORMAT,
+    version,
+    preset: study,
+    origin: { study, file: basename(file), sha256: sha256(bytes), averaged, options },
+    data: kind,
+    training: {
+      steps: whole("niters", 1),
+      batch: whole(flow.declaration.image ? "batchsize" : "batch_size", 64),
+      seed: Math.max(0, Math.round(number("seed", 0))),
+      learningRate: Math.max(Number.MIN_VALUE, number("lr", 1e-3)),
+      l2: Math.max(0, number(flow.declaration.image ? "wd" : "weight_decay", 0)),
+    },
+    threads: 1,
+    checkpointEvery: 500,
+    flow: flow.declaration,
+  };
+}
