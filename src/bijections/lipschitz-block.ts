@@ -47,7 +47,12 @@ export abstract class LipschitzBlock implements Bijection {
     return this.network.iterate(rounds);
   }
 
-  lipschitzBound(): number {
-    return this.network.lipschitzBound();
+  makeCertain(): void {
+    this.network.makeCertain();
+  }
+
+  /** A certified upper bound on the Lipschitz constant of G; see `Network.lipschitzBound`. */
+  lipschitzBound(effort?: "certain" | "tight"): number {
+    return this.network.lipschitzBound(effort);
   }
 }

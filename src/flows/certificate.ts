@@ -50,7 +50,7 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
   const blocks = flow.blocks.map(({ index, block }) => ({
     block: index + 1,
     kind: block.kind,
-    lipschitzBound: block.lipschitzBound(),
+    lipschitzBound: block.lipschitzBound("tight"),
   }));
   const { standardisation, image, estimator } = flow.declaration;
   const deviation = image ? [image.levels] : (standardisation?.deviation ?? [1]);

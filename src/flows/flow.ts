@@ -179,10 +179,18 @@ export class Flow implements FlowMaps {
     this.#startLogDet = new Float64Array(capacity);
   }
 
-  /** Sends all parameters to the engine; call it after changing any. */
+  /** Sends all parameters to the engine; call it after changing any. Every block is a contraction then. */
   prepare(): void {
     for (const b of this.bijections) b.prepare();
     this.dequantizer?.prepare();
+  }
+
+  /**
+   * Certifies that every block is a contraction as it is prepared, and makes it one where it is not; where it has happened
+   * since `prepare`, that costs nothing. Maps of rows do it; training, where the margin of convolutions is wide, now and then.
+   */
+  makeCertain(): void {
+    for (const { block } of this.blocks) block.makeCertain();
   }
 
   /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
@@ -264,6 +272,7 @@ export class Flow implements FlowMaps {
     pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const { dim, capacity } = this;
+    this.makeCertain();
     const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
     // The start stands before the chain: it comes first in a forward map, last in an inverse.
     const before = direction === "forward";

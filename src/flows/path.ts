@@ -35,6 +35,7 @@ export async function flowPath(flow: Flow, x: Samples): Promise<FlowPath> {
     }
   };
   const passes = Math.ceil(rows / capacity);
+  flow.makeCertain();
   const logDetTensor = memory(flow);
   for (let start = 0; start < rows; start += capacity) {
     const count = Math.min(capacity, rows - start);

@@ -105,6 +105,19 @@ it("bounds a box filter by its known norm where the grid is too large to factori
   expect(bound({ outputs: channels, inputs: channels, height, width, weight })).toBeLessThan(1.001 * norm);
 });
 
+it("is quickly bounded, too: not much less tightly, and exactly on the smallest grids", () => {
+  for (const [outputs, inputs, height, width, most] of [
+    [3, 4, 4, 4, 1.003],
+    [10, 12, 9, 8, 1.04],
+  ]) {
+    const weight = noise(outputs * 9 * inputs);
+    const tight = bound({ outputs, inputs, height, width, weight });
+    const quick = convolutionNormBound(weight, outputs, inputs, height, width, "quick");
+    expect(quick).toBeGreaterThanOrEqual(tight / 1.003);
+    expect(quick).toBeLessThan(most * tight);
+  }
+});
+
 it("is the same for the transposed convolution and the transposed picture", () => {
   const [outputs, inputs, height, width] = [2, 3, 6, 3];
   const weight = noise(outputs * 9 * inputs);

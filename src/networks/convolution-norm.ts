@@ -9,7 +9,8 @@
  * for every choice of P, Q, a and b. Half a step (a = 1/2) often puts the frequency of the largest norm, which
  * a grid with edges never quite reaches, between two of those that count: for a box filter it makes the bound exact.
  *
- * Grid. Where that leaves a gap and the grid is small enough, T T^T is formed as a band matrix.
+ * Grid. Where that leaves a gap and the grid is small enough, T T^T is formed as a band matrix; on the smallest grids,
+ * where the torus is far off, at once.
  *
  * Both times an eigenvalue is bounded by a Cholesky factorisation (`SymmetricBand`); what rounding can have changed
  * is added to the bound.
@@ -24,12 +25,16 @@ const GAP = 6e-3;
 /** The longest factorisation on the grid: multiplications and additions, and entries of the band. */
 const MOST_WORK = 2e10;
 const MOST_ENTRIES = 2.5e7;
+/** The longest one that is not worth a look at the torus before, nor left out where a bound has to be had quickly. */
+const LITTLE_WORK = 3e7;
 const LANCZOS_STEPS = 60;
 
 /**
  * At least the spectral norm of the convolution with weights [output][3 ky + kx][input], row-major, as a linear map
- * on a zero-padded height x width grid. Within 0.3 % of it where T T^T can be factorised (up to about 16 channels on
- * 28 x 28 or 86 on 8 x 8; the smaller number of channels counts), else seldom more than 1 % above it.
+ * on a zero-padded height x width grid. A tight bound is within 0.3 % of it where T T^T can be factorised (up to about
+ * 16 channels on 28 x 28 or 86 on 8 x 8; the smaller number of channels counts), else seldom more than 1 % above it. A
+ * quick one, for a hundredth of the work, stops at the torus but for the smallest grids (16 channels on 4 x 4): seldom
+ * more than 3 % above it.
  * Infinity where a weight is not finite. Throws `internal` for a wrong number of weights.
  */
 export function convolutionNormBound(
@@ -38,6 +43,7 @@ export function convolutionNormBound(
   inputs: number,
   height: number,
   width: number,
+  effort: "quick" | "tight" = "tight",
 ): number {
   check(
     weight.length === outputs * 9 * inputs,
@@ -72,7 +78,7 @@ export function convolutionNormBound(
         squares += value * value;
       }
   const grid = new Grid(taps, rows, columns, Math.max(height, width), Math.min(height, width));
-  const mu = grid.squaredNorm((largest / scale) ** 2);
+  const mu = grid.squaredNorm((largest / scale) ** 2, effort === "quick");
 
   // Rounding of the products of taps and of the phases: their sizes add up to at most (sum |W_k|)^2 <= 9 |W|^2.
   const products = (9 * columns + 300) * 9 * squares * Number.EPSILON;
@@ -106,12 +112,13 @@ class Grid {
   }
 
   /** At least |T|^2 but for the rounding of products; never less than `least`. */
-  squaredNorm(least: number): number {
-    const torus = this.onTorus(least);
+  squaredNorm(least: number, quick: boolean): number {
     const { channels: n, height, width } = this;
     const size = height * width * n;
     const reach = Math.min(size - 1, (2 * width + 3) * n - 1);
-    if (size * reach * reach > MOST_WORK || size * (reach + 2) > MOST_ENTRIES) return torus;
+    const work = size * reach * reach;
+    const torus = work > LITTLE_WORK ? this.onTorus(least) : Number.POSITIVE_INFINITY;
+    if (work > (quick ? LITTLE_WORK : MOST_WORK) || size * (reach + 2) > MOST_ENTRIES) return torus;
     const gram = this.gram(size, reach);
     const estimate = Math.max(least, gram.largestEigenvalue(LANCZOS_STEPS));
     if (estimate * (1 + GAP) >= torus) return torus;
@@ -129,13 +136,14 @@ class Grid {
     const symbol = new SymmetricBand(2 * n, 2 * n - 1);
     const shifts = [0, 0.5];
     let best = Number.POSITIVE_INFINITY;
-    let worst: Frequency = [0, 0];
+    let worst: Frequency | undefined;
     for (const p of [height + 1, height + 2])
       for (const q of [width + 1, width + 2])
         for (const a of shifts)
           for (const b of shifts) {
             let mu = least;
-            for (const frequency of nearestFirst(frequencies(p, q, a, b), worst)) {
+            const list = frequencies(p, q, a, b);
+            for (const frequency of worst ? nearestFirst(list, worst) : largestFirst(list, differences, n)) {
               fillSymbol(symbol, differences, frequency, n);
               for (let step = STEP; mu < best && !symbol.isBelow(mu); step *= 2) {
                 mu = Math.max(mu, symbol.largestEigenvalue(LANCZOS_STEPS)) * (1 + step);
@@ -148,17 +156,27 @@ class Grid {
     return best + symbol.slack(best);
   }
 
-  /** R_d = sum of W_k W_l^T over k - l = d, for d from (-2, -2) to (2, 2): K K^* = sum R_d exp(i d (s, t)). */
-  private differences(): Float64Array[] {
+  /**
+   * K K^* = sum over d of R_d exp(i d (s, t)), R_d the sum of W_k W_l^T over k - l = d, and R_-d = R_d^T: so its real
+   * part is the sum of even_d cos and its imaginary one of odd_d sin, over the half of the d that `DIFFERENCES` lists.
+   */
+  private differences(): Difference[] {
     const { channels: n } = this;
-    const sums = Array.from({ length: 25 }, () => new Float64Array(n * n));
+    const sums = DIFFERENCES.map(() => new Float64Array(n * n));
     for (let k = 0; k < 9; k++)
       for (let l = 0; l < 9; l++) {
         const dy = Math.floor(k / 3) - Math.floor(l / 3);
         const dx = (k % 3) - (l % 3);
-        this.addProduct(k, l, sums[5 * (dy + 2) + dx + 2]);
+        const d = DIFFERENCES.findIndex(([y, x]) => y === dy && x === dx);
+        if (d >= 0) this.addProduct(k, l, sums[d]);
       }
-    return sums;
+    return sums.map((sum, d) => {
+      const transposed = (i: number) => sum[(i % n) * n + Math.floor(i / n)];
+      return {
+        even: d === 0 ? sum : sum.map((x, i) => x + transposed(i)),
+        odd: d === 0 ? new Float64Array(n * n) : sum.map((x, i) => x - transposed(i)),
+      };
+    });
   }
 
   private addProduct(k: number, l: number, sum: Float64Array): void {
@@ -227,29 +245,63 @@ function nearestFirst(list: readonly Frequency[], [s, t]: Frequency): Frequency[
   return [...list].sort((f, g) => distance(f) - distance(g));
 }
 
+/** In the order of their traces: the symbol of the largest norm is likely among the first. */
+function largestFirst(
+  list: readonly Frequency[],
+  differences: readonly Difference[],
+  n: number,
+): Frequency[] {
+  const traces = differences.map(({ even }) => {
+    let trace = 0;
+    for (let o = 0; o < n; o++) trace += even[o * (n + 1)];
+    return trace;
+  });
+  const trace = (f: Frequency) => traces.reduce((sum, x, d) => sum + x * Math.cos(angle(d, f)), 0);
+  return list
+    .map((frequency) => ({ frequency, trace: trace(frequency) }))
+    .sort((f, g) => g.trace - f.trace)
+    .map(({ frequency }) => frequency);
+}
+
+/** Differences (dy, dx) of taps, one of each pair of opposites. */
+const DIFFERENCES = Array.from({ length: 25 }, (_, i) => [Math.floor(i / 5) - 2, (i % 5) - 2] as const).slice(
+  12,
+);
+
+/** R_d + R_d^T and R_d - R_d^T; of d = 0 R_0 and 0. */
+interface Difference {
+  readonly even: Float64Array;
+  readonly odd: Float64Array;
+}
+
+const angle = (d: number, [s, t]: Frequency) => DIFFERENCES[d][0] * s + DIFFERENCES[d][1] * t;
+
 /** K K^* as a real matrix of twice the size, [Re, -Im; Im, Re]. */
 function fillSymbol(
   symbol: SymmetricBand,
-  differences: readonly Float64Array[],
-  [s, t]: Frequency,
+  differences: readonly Difference[],
+  frequency: Frequency,
   n: number,
 ): void {
   const { entries } = symbol;
   entries.fill(0);
-  differences.forEach((matrix, d) => {
-    const angle = (Math.floor(d / 5) - 2) * s + ((d % 5) - 2) * t;
-    const [cosine, sine] = [Math.cos(angle), Math.sin(angle)];
+  differences.forEach(({ even, odd }, d) => {
+    const [cosine, sine] = [Math.cos(angle(d, frequency)), Math.sin(angle(d, frequency))];
     for (let o = 0; o < n; o++) {
       const upper = symbol.row(o);
       const lower = symbol.row(n + o);
-      for (let c = 0; c < n; c++) entries[lower + c] += sine * matrix[o * n + c];
-      for (let c = 0; c <= o; c++) entries[upper + c] += cosine * matrix[o * n + c];
+      for (let c = 0; c <= o; c++) {
+        entries[upper + c] += cosine * even[o * n + c];
+        entries[lower + c] += sine * odd[o * n + c];
+      }
     }
   });
   for (let o = 0; o < n; o++) {
     const upper = symbol.row(o);
-    const lower = symbol.row(n + o) + n;
-    for (let c = 0; c <= o; c++) entries[lower + c] = entries[upper + c];
+    const lower = symbol.row(n + o);
+    for (let c = 0; c <= o; c++) entries[lower + n + c] = entries[upper + c];
+    // Im is antisymmetric.
+    for (let c = o + 1; c < n; c++) entries[lower + c] = -entries[symbol.row(n + c) + o];
   }
 }
 

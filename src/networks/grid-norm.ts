@@ -18,7 +18,14 @@ import {
 import type { Parameter, Parameters } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
 import { convolutionNormBound } from "./convolution-norm.js";
+import { type Effort, RunningBound } from "./running-bound.js";
 import { normalise, type SpectralNorm } from "./spectral-norm.js";
+
+/**
+ * How far a norm is taken to be above what power iteration has found, at most: it ends when a round changes a norm by less
+ * than a thousandth, and in training the vectors are those of the step before.
+ */
+const TRUST = 1.03;
 
 export class GridNorm implements SpectralNorm {
   readonly #engine: Engine;
@@ -27,6 +34,7 @@ export class GridNorm implements SpectralNorm {
   /** u on the grid, [row][y][x], and S. */
   readonly #left: Parameter;
   readonly #slope: Parameter;
+  readonly #running: RunningBound;
 
   /** `weight` is [rows][tap][columns]. sigma is 0, and limits nothing, until `iterate`. */
   constructor(
@@ -41,6 +49,8 @@ export class GridNorm implements SpectralNorm {
     this.#engine = engine;
     this.#weight = weight;
     this.#grid = grid;
+    // |T| <= sum over taps of |W_k| <= 3 |W|_F.
+    this.#running = new RunningBound(weight, Math.sqrt(TAPS));
     const shape = [weight.shape[0], grid.height, grid.width];
     const length = shape.reduce((a, b) => a * b, 1);
     const values = Float64Array.from({ length }, () => random.normal());
@@ -110,10 +120,38 @@ export class GridNorm implements SpectralNorm {
     for (let i = 0; i < s.length; i++) gradient[i] += sigmaBar * s[i];
   }
 
-  bound(): number {
+  /** The norm is at least the root of the mean of its squared singular values, |T|_F / rank^(1/2). */
+  #least(): number {
     const [rows, , columns] = this.#weight.shape;
     const { height, width } = this.#grid;
-    return convolutionNormBound(this.#weight.values, rows, columns, height, width);
+    const { values } = this.#weight;
+    let squares = 0;
+    for (let tap = 0; tap < TAPS; tap++) {
+      const pairs = (height - (Math.floor(tap / 3) === 1 ? 0 : 1)) * (width - (tap % 3 === 1 ? 0 : 1));
+      let sum = 0;
+      for (let r = 0; r < rows; r++) {
+        const first = (r * TAPS + tap) * columns;
+        for (let i = first; i < first + columns; i++) sum += values[i] ** 2;
+      }
+      squares += pairs * sum;
+    }
+    return Math.sqrt(squares / (Math.min(rows, columns) * height * width));
+  }
+
+  bound(effort: Effort): number {
+    if (effort === "known") return this.#running.known();
+    if (effort === "cheap") {
+      const sigma = this.sigma();
+      // Less than this no norm can be: these vectors belong to other weights.
+      if (!(sigma >= this.#least())) return Number.POSITIVE_INFINITY;
+      return Math.min(this.#running.known(), TRUST * sigma);
+    }
+    const [rows, , columns] = this.#weight.shape;
+    const { height, width } = this.#grid;
+    const quickly = effort === "tight" ? "tight" : "quick";
+    return this.#running.certified(effort, () =>
+      convolutionNormBound(this.#weight.values, rows, columns, height, width, quickly),
+    );
   }
 }
 

@@ -33,6 +33,7 @@ import {
   groupScalesBackward,
 } from "./concatenation.js";
 import { GridNorm } from "./grid-norm.js";
+import type { Effort } from "./running-bound.js";
 import { MatrixNorm, type SpectralNorm } from "./spectral-norm.js";
 
 /** The declaration of a Lipschitz network from R^dim to R^dim, or from `dim` channels to as many. */
@@ -121,7 +122,7 @@ interface Layer {
   readonly biasBar: Matrix;
   /** Offset of this layer in the network's flat arrays: weights, bias, activation parameter. */
   readonly offset: number;
-  /** sigma, and the factor min(1, coeff / sigma), as `prepare` last left them. */
+  /** The norm that the weight is taken to have, and the factor min(1, coeff / sigma), as `prepare` last left them. */
   sigma: number;
   factor: number;
 }
@@ -178,6 +179,12 @@ export interface Views {
   readonly preBar2: Matrix;
 }
 
+/** The part of the distance to 1 that the declared limits leave which the bound on Lip(G) always keeps. */
+const LEAST_MARGIN = 1 / 8;
+
+/** The concatenation's factors (eta1, eta2) of each layer; none where nothing is concatenated. */
+type Etas = readonly (readonly [number, number])[];
+
 /** Rounds of power iteration before the first step. */
 export const SETTLING_ROUNDS = 200;
 
@@ -211,6 +218,8 @@ export class Network implements GradientSource {
   readonly #columnBars: Float64Array;
   readonly #weights: Tensor;
   readonly #gradients: Tensor;
+  /** Whether what was prepared is certified. */
+  #certain = false;
 
   /**
    * Weights and biases start uniform on +-1/sqrt(fan-in), but unless told otherwise the closing layer with small
@@ -389,17 +398,50 @@ export class Network implements GradientSource {
     return out;
   }
 
-  /** Sends the normalised weights, the concatenation factors folded in, to the engine. */
+  /**
+   * Sends the normalised weights, the concatenation factors folded in, to the engine: each divided by what power iteration
+   * has found of its norm, or, where these do not make G a contraction for certain, by certified bounds of the norms.
+   * Of convolutions whose margin is wide power iteration is trusted until `makeCertain`.
+   */
   prepare(): void {
-    const scales = groupScales(this.#etas());
-    const flat = this.#flat;
+    const etas = this.#etas();
+    for (const layer of this.#layers) this.#normalise(layer, layer.norm.sigma());
+    this.#certain = false;
+    if (!this.#isContraction(etas, "known", "cheap", "certain")) this.#limitByBounds();
+    this.#send(etas);
+  }
+
+  /** Certifies that G is a contraction as the engine holds it, once after every `prepare`; else makes it one. */
+  makeCertain(): void {
+    if (this.#certain) return;
+    this.#certain = true;
+    const etas = this.#etas();
+    if (this.#isContraction(etas, "known", "certain")) return;
+    this.#limitByBounds();
+    this.#send(etas);
+  }
+
+  #normalise(layer: Layer, sigma: number): void {
     const { coeff } = this.declaration;
+    layer.sigma = sigma;
+    layer.factor = sigma > coeff ? coeff / sigma : 1;
+  }
+
+  #limitByBounds(): void {
+    for (const layer of this.#layers) this.#normalise(layer, layer.norm.bound("certain"));
+  }
+
+  /** Whether bounds of one of these efforts leave a part of the distance to 1 that the declaration leaves. */
+  #isContraction(etas: Etas, ...efforts: Effort[]): boolean {
+    const declared = this.#product(etas, () => this.declaration.coeff);
+    return efforts.some((effort) => 1 - this.#bound(etas, effort) >= LEAST_MARGIN * (1 - declared));
+  }
+
+  #send(etas: Etas): void {
+    const scales = groupScales(etas);
+    const flat = this.#flat;
     for (const layer of this.#layers) {
-      const { rows, taps, columns, weight, bias, offset } = layer;
-      layer.sigma = layer.norm.sigma();
-      // Vectors that are out of date can even make sigma negative: no limit binds then.
-      layer.factor = layer.sigma > coeff ? coeff / layer.sigma : 1;
-      const { factor } = layer;
+      const { rows, taps, columns, weight, bias, offset, factor } = layer;
       const { values } = weight;
       const columnScales = this.#columnScales(layer, scales);
       for (let c = 0; c < columns; c++) columnScales[c] *= factor;
@@ -702,18 +744,28 @@ export class Network implements GradientSource {
   }
 
   /**
-   * A certified upper bound on Lip(G): from the weights as the engine holds them (to its rounding), each
-   * bounded by `spectralNormBound`, and Lip([eta1 h, eta2 a]) <= |(eta1, eta2 Lip(act) |W|)| a layer.
+   * A certified upper bound on Lip(G): from the weights as the engine holds them (to its rounding), each bounded by
+   * `SpectralNorm.bound`, and Lip([eta1 h, eta2 a]) <= |(eta1, eta2 Lip(act) |W|)| a layer. Infinity where a weight is not
+   * finite. `tight` takes a hundred times as long for convolutions, and is the same for matrices.
    */
-  lipschitzBound(): number {
-    const etas = this.#etas();
+  lipschitzBound(effort: "certain" | "tight" = "certain"): number {
+    const bound = this.#bound(this.#etas(), effort);
+    return Number.isNaN(bound) ? Number.POSITIVE_INFINITY : bound;
+  }
+
+  #bound(etas: Etas, effort: Effort): number {
     const slack = 1 + 4 * this.#engine.epsilon;
-    let bound = this.#preactivation ? this.activation.lipschitz : 1;
-    for (const { norm, factor, index, pointwise } of this.#layers) {
-      const own = norm.bound() * factor * slack;
-      const eta = index === null ? undefined : etas[index];
-      const slope = pointwise ? own * this.activation.lipschitz : own;
-      bound *= eta ? Math.hypot(eta[0], eta[1] * slope) : slope;
+    return this.#product(etas, ({ norm, factor }) => norm.bound(effort) * factor * slack);
+  }
+
+  /** The bound on Lip(G) from those on the norms of the normalised weights. */
+  #product(etas: Etas, norm: (layer: Layer) => number): number {
+    const { lipschitz } = this.activation;
+    let bound = this.#preactivation ? lipschitz : 1;
+    for (const layer of this.#layers) {
+      const own = norm(layer) * (layer.pointwise ? lipschitz : 1);
+      const eta = layer.index === null ? undefined : etas[layer.index];
+      bound *= eta ? Math.hypot(eta[0], eta[1] * own) : own;
     }
     return bound;
   }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { bilinear, powerIteration, spectralNormBound } from "./spectral-norm.js";
+import { bilinear, gramNormBound, powerIteration, spectralNormBound } from "./spectral-norm.js";
 
 const matrices = fc
   .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
@@ -29,6 +29,11 @@ it("bounds the norm from above, and power iteration approaches it from below", (
       powerIteration(w, rows, columns, u, v, 20000);
       const sigma = bilinear(w, u, v);
       expect(sigma).toBeLessThanOrEqual(bound * (1 + 1e-14));
+      // A few products of matrices bound it, too: at most by the 16th root of the rank too high.
+      const cheap = gramNormBound(weight, rows, columns);
+      if (bound > 0) expect(cheap).toBeGreaterThanOrEqual(bound * (1 - 1e-12));
+      if (bound > 0)
+        expect(cheap).toBeLessThanOrEqual(bound * Math.min(rows, columns) ** (1 / 16) * (1 + 1e-9));
       // Frobenius and spectral norm differ by at most the root of the rank.
       const frobenius = Math.hypot(...weight);
       expect(bound).toBeLessThanOrEqual(frobenius * (1 + 1e-12));
@@ -61,5 +66,19 @@ it("keeps its promise for entries whose squares overflow or vanish", () => {
     );
     expect(bound / scale).toBeCloseTo(3, 12);
     expect(bound).toBeGreaterThanOrEqual(3 * scale * (1 - 1e-15));
+    // NaN and Infinity prove nothing.
+    const cheap = gramNormBound(
+      [3, 0, 0, 2].map((x) => x * scale),
+      2,
+      2,
+    );
+    expect(cheap < 3 * scale).toBe(false);
+  }
+});
+
+it("knows no bound for what is not finite", () => {
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    expect(spectralNormBound([1, wrong, 0, 1], 2, 2)).toBe(Number.POSITIVE_INFINITY);
+    expect(gramNormBound([1, wrong, 0, 1], 2, 2) < Number.POSITIVE_INFINITY).toBe(false);
   }
 });

@@ -6,6 +6,7 @@
 
 import type { Parameter, Parameters } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
+import { type Effort, RunningBound } from "./running-bound.js";
 
 /** The spectral norm of one weight: power iteration from below, and a certificate from above. */
 export interface SpectralNorm {
@@ -18,8 +19,8 @@ export interface SpectralNorm {
   sigma(): number;
   /** Adds sigmaBar dsigma/dW to the weight's gradient. */
   addGradient(sigmaBar: number): void;
-  /** A certified upper bound on the norm of the weight. */
-  bound(): number;
+  /** An upper bound on the norm of the weight. */
+  bound(effort: Effort): number;
 }
 
 /** That of a matrix. */
@@ -27,10 +28,12 @@ export class MatrixNorm implements SpectralNorm {
   readonly #weight: Parameter;
   readonly #left: Parameter;
   readonly #right: Parameter;
+  readonly #running: RunningBound;
 
   constructor(parameters: Parameters, name: string, layer: number, weight: Parameter, random: Random) {
     const [rows, columns] = weight.shape;
     this.#weight = weight;
+    this.#running = new RunningBound(weight, 1);
     this.#left = parameters.state(
       `${name}.left.${layer}`,
       [rows],
@@ -69,9 +72,13 @@ export class MatrixNorm implements SpectralNorm {
     }
   }
 
-  bound(): number {
+  bound(effort: Effort): number {
+    if (effort === "known") return this.#running.known();
     const [rows, columns] = this.#weight.shape;
-    return spectralNormBound(this.#weight.values, rows, columns);
+    const { values } = this.#weight;
+    if (effort === "cheap")
+      return this.#running.certified("cheap", () => gramNormBound(values, rows, columns));
+    return this.#running.certified("tight", () => spectralNormBound(values, rows, columns));
   }
 }
 
@@ -180,16 +187,68 @@ export function normalise(x: Float64Array): number {
   return Math.sqrt(squares);
 }
 
+/** Squarings of the Gram matrix: the bound is at most rank^(1/16) times the norm. */
+const SQUARINGS = 2;
+/** Room for the Gram matrix and its square. */
+let grams = [new Float64Array(256), new Float64Array(256)];
+
+/**
+ * An upper bound on the largest singular value of a row-major rows x columns matrix, by a few products of matrices:
+ * |W|^8 = |A^4| <= |A^4|_F with A = W W^T or W^T W, the smaller one (Gram iteration, Delattre et al. 2023). Infinity or
+ * not a number for entries whose squares vanish or overflow.
+ */
+export function gramNormBound(weight: ArrayLike<number>, rows: number, columns: number): number {
+  const short = Math.min(rows, columns);
+  const long = Math.max(rows, columns);
+  if (grams[0].length < short * short) grams = [0, 1].map(() => new Float64Array(short * short));
+  let [gram, square] = grams;
+  const [step, across] = rows <= columns ? [columns, 1] : [1, columns];
+  let trace = 0;
+  for (let i = 0; i < short; i++) {
+    for (let j = 0; j <= i; j++) {
+      let sum = 0;
+      for (let k = 0, a = i * step, b = j * step; k < long; k++, a += across, b += across)
+        sum += weight[a] * weight[b];
+      gram[i * short + j] = gram[j * short + i] = sum;
+    }
+    trace += gram[i * (short + 1)];
+  }
+  // Squares that vanish would be missed.
+  if (!(trace > 1e-200)) return Number.POSITIVE_INFINITY;
+  // With trace 1 no power overflows.
+  for (let i = 0; i < short * short; i++) gram[i] /= trace;
+  for (let n = 0; n < SQUARINGS; n++) {
+    for (let i = 0; i < short; i++) {
+      for (let j = 0; j <= i; j++) {
+        let sum = 0;
+        for (let k = 0, a = i * short, b = j * short; k < short; k++, a++, b++) sum += gram[a] * gram[b];
+        square[i * short + j] = square[j * short + i] = sum;
+      }
+    }
+    [gram, square] = [square, gram];
+  }
+  let squares = 0;
+  for (let i = 0; i < short * short; i++) squares += gram[i] * gram[i];
+  const power = 2 ** (SQUARINGS + 2);
+  // Entries of A are off by `long` roundings of its trace, those of squares by `short` of their norm, which is at least
+  // 1 / short of the trace.
+  const rounding = 1 + 4 * (long + short) * short ** 2 * Number.EPSILON;
+  return Math.sqrt(trace) * squares ** (1 / power) * rounding;
+}
+
 /**
  * The largest singular value of a row-major rows x columns matrix, from above: one-sided Jacobi rotations make
  * the shorter side's vectors orthogonal to rounding, and what is left of their inner products is bounded by
- * Gershgorin's theorem. A true upper bound, unlike a power iteration.
+ * Gershgorin's theorem. A true upper bound, unlike a power iteration. Infinity where an entry is not finite.
  */
 export function spectralNormBound(weight: ArrayLike<number>, rows: number, columns: number): number {
   const short = Math.min(rows, columns);
   // Entries of at most 1, so that no square overflows or vanishes.
   let scale = 0;
-  for (let i = 0; i < rows * columns; i++) scale = Math.max(scale, Math.abs(weight[i]));
+  for (let i = 0; i < rows * columns; i++) {
+    if (!Number.isFinite(weight[i])) return Number.POSITIVE_INFINITY;
+    scale = Math.max(scale, Math.abs(weight[i]));
+  }
   if (scale === 0) return 0;
   const vectors = Array.from({ length: short }, (_, i) =>
     rows <= columns

@@ -220,16 +220,24 @@ function blowUp(flow: Flow): void {
   }
 }
 
+/** How far the norms that power iteration has found of a flow's weights are from the norms themselves. */
+async function behind(flow: Flow): Promise<number> {
+  const norms = () => flow.blocks.flatMap(({ block }) => block.network.spectralNorms());
+  const found = norms();
+  await flow.iterate(2000);
+  return Math.max(...norms().map((norm, i) => Math.abs(1 - found[i] / norm)));
+}
+
 describe("the trained model", () => {
-  it("has weights within their limits, whatever the last steps did", async () => {
-    const training = await trainer();
-    await advance(training, 1);
-    blowUp(training.flow);
-    training.flow.prepare();
-    const bounds = () => training.flow.blocks.map(({ block }) => block.lipschitzBound());
-    expect(Math.max(...bounds()), "the bound with stale power iterations").toBeGreaterThan(1);
-    await training.finish();
-    expect(Math.max(...bounds()), "the bound after training").toBeLessThan(1);
+  it("has weights at their limits, whatever the last steps did", async () => {
+    const [stale, settled] = [await trainer(), await trainer()];
+    for (const training of [stale, settled]) {
+      await advance(training, 1);
+      blowUp(training.flow);
+    }
+    expect(await behind(stale.flow), "power iterations of the last step").toBeGreaterThan(0.1);
+    await settled.finish();
+    expect(await behind(settled.flow), "power iterations of the trained model").toBeLessThan(1e-3);
   });
 
   it("is that of a fit, too", async () => {
@@ -242,6 +250,6 @@ describe("the trained model", () => {
       batch: 8,
       onStep: () => blowUp(flow),
     });
-    expect(flow.blocks[0].block.lipschitzBound(), "the bound after fitting").toBeLessThan(1);
+    expect(await behind(flow), "power iterations of the fitted model").toBeLessThan(1e-3);
   });
 });

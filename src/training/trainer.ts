@@ -58,6 +58,8 @@ export interface TrainingState {
 
 /** Numbers between the gradient and the blames in what pieces of a batch are summed to. */
 const SCALARS = 4;
+/** Steps from one at which also convolutions of wide margins are certified to the next. */
+const CERTAIN_EVERY = 50;
 /** Pieces of a batch a rank, at most: with these, one that is held up leaves most of its share to the others. */
 const PIECES_A_RANK = 8;
 /** What all pieces of a batch give, at most, in numbers: 32 MB. Where a model is larger, there is a piece a rank. */
@@ -118,6 +120,7 @@ export class Trainer {
     const { gradient } = flow.parameters;
     await flow.iterate();
     flow.prepare();
+    if (this.step % CERTAIN_EVERY === CERTAIN_EVERY - 1) flow.makeCertain();
     if (this.step === 0) await this.#startActnorms();
     const rate = rateAt(this.step, this.learningRate, schedule, warmUp);
     const shared = Float64Array.of(this.#communicator.rank === 0 ? rate : 0);

@@ -1,0 +1,41 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import type { Parameter } from "../engine/parameters.js";
+import { RunningBound } from "./running-bound.js";
+import { spectralNormBound } from "./spectral-norm.js";
+
+const weight = (values: number[]): Parameter => ({
+  ...{ name: "w", shape: [2, 3], learned: true, learnFrom: 0, gradient: new Float64Array(0) },
+  values: Float64Array.from(values),
+});
+
+it("holds for every weight that the certified one is changed to", () => {
+  // Whole thousandths: no squares that vanish.
+  const entry = fc.integer({ min: -3000, max: 3000 }).map((n) => n / 1000);
+  const six = fc.array(entry, { minLength: 6, maxLength: 6 });
+  fc.assert(
+    fc.property(six, six, (first, second) => {
+      const w = weight(first);
+      const bound = new RunningBound(w, 1);
+      expect(bound.known()).toBe(Number.POSITIVE_INFINITY);
+      const norm = () => spectralNormBound(w.values, 2, 3);
+      const certified = bound.certified("certain", norm);
+      expect(bound.known()).toBe(certified);
+      w.values.set(second);
+      const change = Math.hypot(...second.map((x, i) => x - first[i]));
+      expect(bound.known()).toBeGreaterThanOrEqual(norm() * (1 - 1e-12));
+      expect(bound.known()).toBeCloseTo(certified + change, 10);
+    }),
+  );
+});
+
+it("certifies a weight again after it has changed, or where more effort is asked for", () => {
+  const w = weight([1, 2, 3, 4, 5, 6]);
+  const bound = new RunningBound(w, 1);
+  let asked = 0;
+  const certify = () => ++asked;
+  expect([bound.certified("certain", certify), bound.certified("certain", certify)]).toEqual([1, 1]);
+  expect([bound.certified("tight", certify), bound.certified("certain", certify)]).toEqual([2, 2]);
+  w.values[4] += 1e-12;
+  expect(bound.certified("certain", certify)).toBe(3);
+});
