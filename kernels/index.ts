@@ -6,4 +6,5 @@ export * from "./samples";
 export * from "./rows";
 export { addLogDet, basisTangents, gatherLanes, logDetCotangent, newtonStep, scatterLanes, solveTransposedLanes } from "./lanewise";
 export * from "./generated/pointwise";
+export { exponentials, logarithms } from "./elementary";
 export { multiplyAddPeak } from "./peak";

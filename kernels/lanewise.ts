@@ -36,19 +36,22 @@ function factor(jet: usize, stride: usize, segment: usize, d: i32, sign: f32): v
   }
 }
 
-/** log det(I + sign J), after `factor`. */
+/** log det(I + sign J), after `factor`; NaN of a determinant that is not positive. */
 function logDeterminant(d: i32): v128 {
   let total = splat(0);
   let product = splat(1);
+  let signs = splat(0);
   for (let k = 0; k < d; k++) {
     product = f32x4.mul(product, v128.load(element(d, k, k)));
     // Eight factors of up to 1 / (1 - L) are far from overflow, and one logarithm serves them all.
     if (k == d - 1 || k % 8 == 7) {
-      total = f32x4.sub(total, log(product));
+      signs = v128.xor(signs, product);
+      total = f32x4.sub(total, log(f32x4.abs(product)));
       product = splat(1);
     }
   }
-  return total;
+  const positive = v128.and(i32x4.ge_s(signs, splat(0)), f32x4.gt(total, splat(-Infinity)));
+  return choose(positive, total, splat(NaN));
 }
 
 /** vector = (I + sign J)^-1 vector, after `factor`. */

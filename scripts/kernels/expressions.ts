@@ -51,12 +51,13 @@ export class ExpressionGraph implements Arithmetic<Node> {
   multiply = (a: Node, b: Node): Node => this.#node("f32x4.mul", [a, b]);
   divide = (a: Node, b: Node): Node =>
     (a === this.constant(1) && this.#reciprocals.get(b)) || this.#node("f32x4.div", [a, b]);
-  minimum = (a: Node, b: Node): Node => this.#node("f32x4.min", [a, b]);
-  maximum = (a: Node, b: Node): Node => this.#node("f32x4.max", [a, b]);
+  // One instruction each, and a NaN that stands first stays NaN.
+  minimum = (a: Node, b: number): Node => this.#node("f32x4.pmin", [a, this.constant(b)]);
+  maximum = (a: Node, b: number): Node => this.#node("f32x4.pmax", [a, this.constant(b)]);
   // The bits of -0 are the sign alone: a constant, where f32x4.abs and neg take instructions to make it.
   absolute = (a: Node): Node => this.#node("v128.andnot", [a, this.constant(-0)]);
   #negative = (a: Node): Node => this.#node("v128.xor", [a, this.constant(-0)]);
-  /** e^a in the steps of `kernels/simd.ts`; its reciprocal e^-a shares all but the last two of them. */
+  /** e^a in the steps of `kernels/simd.ts`; its reciprocal e^-a, for a of up to 88, shares most of them. */
   exp = (a: Node): Node => {
     const x = this.#node("expClamp", [a]);
     const scale = this.#node("expScale", [x]);
@@ -68,6 +69,11 @@ export class ExpressionGraph implements Arithmetic<Node> {
     this.#reciprocals.set(result, this.#node("expLower", [this.#node("negativeFma", [odd, r, even]), scale]));
     return result;
   };
+  step = (a: Node): Node =>
+    this.#node("v128.or", [
+      this.#node("v128.and", [this.#node("f32x4.gt", [a, this.constant(0)]), this.constant(1)]),
+      this.#node("f32x4.ne", [a, a]), // all ones are a NaN
+    ]);
   ifPositive = (a: Node, then: Node, otherwise: Node): Node =>
     this.#node("choose", [this.#node("f32x4.gt", [a, this.constant(0)]), then, otherwise]);
 

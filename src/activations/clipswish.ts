@@ -9,22 +9,26 @@ import { type Activation, mirrored } from "./activation.js";
 
 const SCALE = 1.1;
 const CONCATENATED = 1.004;
+/** Beyond this, slopes are those at infinity; its square and its product with s are far from overflow in float32. */
+const FAR = 1e18;
 
 /** The jet of x sigmoid(s x) / divisor, given p = sigmoid(s x). */
 function scaledSwish<T>(m: Arithmetic<T>, x: T, s: T, p: T, divisor: number): PointwiseJet<T> {
   const scale = m.constant(1 / divisor);
   const one = m.constant(1);
   const two = m.constant(2);
-  const u = m.multiply(s, x);
+  const low = m.maximum(x, -FAR);
+  const near = m.minimum(low, FAR);
+  const u = m.multiply(s, near);
   const slope = m.multiply(scale, m.multiply(p, m.subtract(one, p))); // sigmoid'(u) / SCALE
   const bend = m.multiply(u, m.subtract(one, m.multiply(two, p))); // u sigmoid''(u) / sigmoid'(u)
   return {
-    value: m.multiply(scale, m.multiply(x, p)),
+    value: m.multiply(scale, m.multiply(low, p)),
     first: m.add(m.multiply(scale, p), m.multiply(u, slope)),
     second: m.multiply(s, m.multiply(slope, m.add(two, bend))),
     byParameter: {
-      value: m.multiply(m.multiply(x, x), slope),
-      first: m.multiply(x, m.multiply(slope, m.add(two, bend))),
+      value: m.multiply(m.multiply(near, near), slope),
+      first: m.multiply(near, m.multiply(slope, m.add(two, bend))),
     },
   };
 }

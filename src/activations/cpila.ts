@@ -11,18 +11,21 @@ import { type Activation, mirrored } from "./activation.js";
 const K = 5;
 const SHIFT = 0.2;
 const SCALE = 1.06;
+/** Where e^(k x) has vanished in float64, and powers of x are far from overflow in float32. */
+const LEAST = -200;
 
 /** The jet of Pila(x) / 1.06, given e^(k x), which is looked at only where x <= 0. */
 function scaledPila<T>(m: Arithmetic<T>, x: T, exponential: T): PointwiseJet<T> {
+  const low = m.maximum(x, LEAST);
   const polynomial = (...coefficients: number[]) =>
     coefficients
       .map((c) => m.constant(c / SCALE))
-      .reduce((sum, coefficient) => m.add(m.multiply(sum, x), coefficient));
+      .reduce((sum, coefficient) => m.add(m.multiply(sum, low), coefficient));
   const negative = (p: T) => m.multiply(p, exponential);
   // With p(x) = k^2/2 x^3 - k x^2 + x: (p e^(kx))' = (p' + k p) e^(kx), and once more for the second.
   const value = polynomial(K ** 2 / 2, -K, 1, 0);
   const first = polynomial(K ** 3 / 2, K ** 2 / 2, -K, 1);
-  const second = m.multiply(m.multiply(x, x), polynomial(K ** 4 / 2, 2 * K ** 3));
+  const second = m.multiply(m.multiply(low, low), polynomial(K ** 4 / 2, 2 * K ** 3));
   return {
     value: m.ifPositive(x, m.multiply(x, m.constant(1 / SCALE)), negative(value)),
     first: m.ifPositive(x, m.constant(1 / SCALE), negative(first)),

@@ -8,7 +8,7 @@ export const elu: Activation = {
   jets(m, x) {
     const zero = m.constant(0);
     const one = m.constant(1);
-    const exponential = m.exp(m.minimum(x, zero));
+    const exponential = m.exp(m.minimum(x, 0));
     return [
       {
         value: m.ifPositive(x, x, m.subtract(exponential, one)),

@@ -3,8 +3,7 @@ import type { Arithmetic, PointwiseJet } from "../engine/pointwise.js";
 import { type Activation, mirrored } from "./activation.js";
 
 function rectified<T>(m: Arithmetic<T>, x: T): PointwiseJet<T> {
-  const zero = m.constant(0);
-  return { value: m.maximum(x, zero), first: m.ifPositive(x, m.constant(1), zero), second: zero };
+  return { value: m.maximum(x, 0), first: m.step(x), second: m.constant(0) };
 }
 
 export const relu: Activation = {

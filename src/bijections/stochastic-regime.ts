@@ -13,7 +13,7 @@ import {
   rowsOf,
   type Tensor,
 } from "../engine/engine.js";
-import { factorise } from "../engine/reference/linear-algebra.js";
+import { logDeterminant } from "../engine/reference/linear-algebra.js";
 import type { Probes } from "../logdet/probes.js";
 import { neumannCoefficient, traceCoefficient } from "../logdet/series.js";
 import type { Network, Views, Workspace } from "../networks/network.js";
@@ -229,7 +229,7 @@ export class StochasticRegime implements Regime {
       ]) {
         if (coefficient === 0) continue;
         const shifted = jacobian.map((value, n) => (n % (dim + 1) === 0 ? 1 : 0) + sign * value);
-        added[s] += coefficient * factorise(shifted).logDet;
+        added[s] += coefficient * logDeterminant(shifted);
       }
     });
     engine.write(logDet.tensor, added, logDet.offset);

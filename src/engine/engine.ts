@@ -149,7 +149,7 @@ export interface Engine {
   // The exact regime: J stands in the tangent segments of the jet of G.
   /** Sets the tangents of a jet of the identity map. */
   basisTangents(jet: Matrix, batch: number): void;
-  /** logDet += plus log det(I + J) + minus log det(I - J). */
+  /** logDet += plus log det(I + J) + minus log det(I - J); NaN where a determinant is not positive. */
   addLogDet(logDet: Matrix, jet: Matrix, plus: number, minus: number): void;
   /** Jet cotangent of addLogDet times `weight` (one row): zero values, tangents plus (I+J)^-T - minus (I-J)^-T. */
   logDetCotangent(bar: Matrix, weight: Matrix, jet: Matrix, plus: number, minus: number): void;

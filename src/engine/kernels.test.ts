@@ -297,6 +297,70 @@ it.each(Object.entries(images))(
   },
 );
 
+/**
+ * Where the reference has NaN because one of the inputs holds one, both builds have it; they may have it in more places
+ * of the same lanes (a tile's, a matrix's), and those of other samples are as they were.
+ */
+async function expectNaNStays<S>(
+  run: (scene: Scene, shape: S) => void,
+  seed: number,
+  shape: S,
+  samples: number,
+) {
+  const before = new Scene(new ReferenceEngine(), seed);
+  run(before, shape);
+  for (let input = 0; input < before.inputs; input++) {
+    const planted = { input, share: ((seed + 0.5) * 0.618034 * (input + 1)) % 1 };
+    const scenes = [new ReferenceEngine(), ...builds].map((engine) => new Scene(engine, seed, planted));
+    for (const scene of scenes) run(scene, shape);
+    const [expected, ...actual] = await Promise.all(scenes.map((scene) => scene.outcomes()));
+    expected.forEach(({ values, lanes }, i) => {
+      const touched = new Set<number>();
+      const sample = (n: number) => (lanes % samples === 0 ? (n % lanes) % samples : 0);
+      values.forEach((x, n) => {
+        if (Number.isNaN(x)) touched.add(sample(n));
+      });
+      for (const [b, outcomes] of actual.entries()) {
+        const missing = values.findIndex((x, n) => Number.isNaN(x) && !Number.isNaN(outcomes[i].values[n]));
+        expect(missing, `a number of matrix ${i} of ${nameOf(builds[b])} that input ${input} made NaN`).toBe(
+          -1,
+        );
+        const spread = values.findIndex(
+          (_, n) => Number.isNaN(outcomes[i].values[n]) && !touched.has(sample(n)),
+        );
+        expect(spread, `a NaN of matrix ${i} of ${nameOf(builds[b])} in another lane`).toBe(-1);
+      }
+    });
+  }
+}
+
+// The second derivative of a map of straight lines is left out, and so are tangents where it would multiply them.
+const bent = Object.entries(cases).filter(([name]) => !/^C?ReLU backward$/.test(name));
+
+it.each(bent)("keep NaN: %s", async (_, run) => {
+  for (const seed of [1, 2]) {
+    await expectNaNStays(run, seed, { rows: 3, columns: 5, batch: 8, lanes: 24 }, 8);
+  }
+});
+
+it.each(Object.entries(lanewise))("keep NaN: %s", async (_, run) => {
+  for (const rows of [1, 2, 5]) {
+    await expectNaNStays(run, rows, { rows, columns: rows, batch: 8, lanes: 8 }, 8);
+  }
+});
+
+it.each(Object.entries(images).filter(([name]) => !name.startsWith("scaleSamples")))(
+  "keep NaN: %s",
+  async (_, run) => {
+    for (const [height, width] of [
+      [2, 3],
+      [5, 6],
+    ]) {
+      await expectNaNStays(run, height, { rows: 5, columns: 3, height, width, samples: 4, segments: 2 }, 4);
+    }
+  },
+);
+
 it("are the fused build and the plain one", () => {
   expect(builds.map(({ relaxed }) => relaxed)).toEqual([true, false]);
 });

@@ -4,18 +4,24 @@
  * registers to print the kernel. So there is no second, hand-written copy of any formula.
  */
 
-/** The operations that a formula may use, on numbers or on whatever stands for them. */
+/**
+ * The operations that a formula may use, on numbers or on whatever stands for them. NaN goes through all of them, so that
+ * no value or slope of NaN is a number; formulas see to it that infinite arguments give limits, never Infinity times 0.
+ */
 export interface Arithmetic<T> {
   constant(value: number): T;
   add(a: T, b: T): T;
   subtract(a: T, b: T): T;
   multiply(a: T, b: T): T;
   divide(a: T, b: T): T;
-  minimum(a: T, b: T): T;
-  maximum(a: T, b: T): T;
+  /** The smaller and the larger of a and a constant; NaN of NaN. */
+  minimum(a: T, b: number): T;
+  maximum(a: T, b: number): T;
   absolute(a: T): T;
   exp(a: T): T;
-  /** `then` where a > 0, otherwise `otherwise`. */
+  /** 1 where a > 0, otherwise 0; NaN of NaN. */
+  step(a: T): T;
+  /** `then` where a > 0, otherwise (also of NaN) `otherwise`. */
   ifPositive(a: T, then: T, otherwise: T): T;
 }
 
@@ -46,5 +52,6 @@ export const numbers: Arithmetic<number> = {
   maximum: Math.max,
   absolute: Math.abs,
   exp: Math.exp,
+  step: (a) => (a > 0 ? 1 : a <= 0 ? 0 : Number.NaN),
   ifPositive: (a, then, otherwise) => (a > 0 ? then : otherwise),
 };

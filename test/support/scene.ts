@@ -5,6 +5,8 @@ import { testRandom } from "./rows.js";
 export interface Outcome {
   /** The numbers in the matrix, where the kernel may change them. */
   values: Float64Array;
+  /** The length of a row. */
+  lanes: number;
   /** How many products are summed up in each of them, about. */
   terms: number;
   /** Whether all other numbers of the tensor are as they were. */
@@ -20,11 +22,20 @@ type Fill = (row: number, lane: number) => number;
 export class Scene {
   readonly engine: Engine;
   readonly #random;
+  readonly #planted: { input: number; share: number } | null;
+  #inputs = 0;
   readonly #tensors: { place: Matrix; before: Float64Array; terms: number }[] = [];
 
-  constructor(engine: Engine, seed: number) {
+  /** `planted`: a place in one of the inputs (its number, and how far into it, 0 to 1) that holds NaN. */
+  constructor(engine: Engine, seed: number, planted: { input: number; share: number } | null = null) {
     this.engine = engine;
     this.#random = testRandom(seed);
+    this.#planted = planted;
+  }
+
+  /** Inputs that have been asked for. */
+  get inputs(): number {
+    return this.#inputs;
   }
 
   /** A float32 number. */
@@ -66,6 +77,10 @@ export class Scene {
         for (let l = 0; l < lanes; l++) before[offset + r * stride + l] = Math.fround(fill(r, l));
       }
     }
+    if (terms === 0 && this.#inputs++ === this.#planted?.input) {
+      const at = Math.floor(this.#planted.share * rows * lanes);
+      before[offset + Math.floor(at / lanes) * stride + (at % lanes)] = Number.NaN;
+    }
     const tensor = this.engine.tensor(length);
     this.engine.write(tensor, before);
     const place = { tensor, offset, rows, lanes, stride };
@@ -83,6 +98,7 @@ export class Scene {
         const open = (i: number) => terms > 0 && i >= offset && i < end && (i - offset) % stride < lanes;
         return {
           values: after.filter((_, i) => open(i)),
+          lanes,
           terms,
           untouched: after.every((x, i) => open(i) || Object.is(x, before[i])),
         };

@@ -12,7 +12,7 @@ import {
   type Tensor,
 } from "../engine.js";
 import { numbers, type PointwiseMap } from "../pointwise.js";
-import { factorise, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
+import { factorise, logDeterminant, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
 
 interface ReferenceTensor extends Tensor {
   readonly values: Float64Array;
@@ -231,8 +231,8 @@ export class ReferenceEngine implements Engine {
   addLogDet(logDet: Matrix, jet: Matrix, plus: number, minus: number): void {
     each(logDet, (_, l) => {
       let sum = get(logDet, 0, l);
-      if (plus !== 0) sum += plus * factorise(identityPlus(jet, l, logDet.lanes, 1)).logDet;
-      if (minus !== 0) sum += minus * factorise(identityPlus(jet, l, logDet.lanes, -1)).logDet;
+      if (plus !== 0) sum += plus * logDeterminant(identityPlus(jet, l, logDet.lanes, 1));
+      if (minus !== 0) sum += minus * logDeterminant(identityPlus(jet, l, logDet.lanes, -1));
       return sum;
     });
   }

@@ -410,6 +410,13 @@ export class WasmEngine implements Engine {
     this.#kernels.multiplyAddPeak(iterations);
   }
 
+  /** The exponential or the logarithm that other kernels use, of so many numbers; for tests. */
+  elementary(name: "exp" | "exp of minus" | "log", out: Tensor, x: Tensor): void {
+    const [to, from] = [out.start * FLOAT, x.start * FLOAT];
+    if (name === "log") this.#kernels.logarithms(to, from, x.length);
+    else this.#kernels.exponentials(to, from, x.length, name === "exp" ? 0 : 1);
+  }
+
   async newtonStatus(): Promise<NewtonStatus> {
     const { start } = this.#status;
     const [residual, open, settled, givenUp] = this.#numbers.subarray(start, start + 4);
