@@ -1,0 +1,275 @@
+/**
+ * Errors of the kind that hides best: something is switched off, out of date, or taken from another step, seed or row.
+ * Training still runs, and its losses look right. Each was planted by hand once; tests of `npm test` have to fail with it.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Mutation } from "./mutations.ts";
+
+interface Planted {
+  readonly error: string;
+  readonly file: string;
+  /** A part of the file that is there once, and what stands there instead. */
+  readonly code: string;
+  readonly wrong: string;
+}
+
+const at = (
+  file: string,
+  errors: readonly (readonly [error: string, code: string, wrong: string])[],
+): Planted[] => errors.map(([error, code, wrong]) => ({ error, file, code, wrong }));
+
+const PLANTED: readonly Planted[] = [
+  ...at("src/logdet/roulette.ts", [["roulette weights of 1", "1 / survival(roulette, k)", "1"]]),
+  ...at("src/logdet/probes.ts", [
+    [
+      "evaluation with training's number of exact terms",
+      "training ? exactTerms : exactTermsInEvaluation",
+      "exactTerms",
+    ],
+    ["the same probe for all samples", "first + s)", "first)"],
+    ["the same probes at every step", "return this.#pass.step * this.#blocks + block", "return block"],
+    [
+      "the same probes in every block",
+      "return this.#pass.step * this.#blocks + block",
+      "return this.#pass.step",
+    ],
+  ]),
+  ...at("src/bijections/stochastic-regime.ts", [
+    ["the series one term short", "k <= count", "k < count"],
+    ["the weight of the term before", "share * trace * weights[k]", "share * trace * weights[k - 1]"],
+    ["the gradient's series without weights", "share * neumann * weights[k]", "share * neumann"],
+  ]),
+  ...at("src/training/evaluate.ts", [
+    ["bits/dim with ln 10", "Math.LN2", "Math.LN10"],
+    ["a standard error of single rows", "Math.sqrt(variance / rows)", "Math.sqrt(variance)"],
+    ["a variance over all rows", "Math.max(1, rows - 1)", "rows"],
+    [
+      "evaluation of all rows but one",
+      "Math.min(samples, source.testRows)",
+      "Math.min(samples, source.testRows - 1)",
+    ],
+    ["the same noise for every part of the test rows", "{ ...options, first }", "options"],
+  ]),
+  ...at("src/training/adam.ts", [
+    ["Adam with beta2 0.9", "betas = [0.9, 0.999]", "betas = [0.9, 0.9]"],
+    ["Adam's mean without bias correction", "rate / (1 - beta1 ** t)", "rate"],
+    ["Adam's squares without bias correction", "1 / Math.sqrt(1 - beta2 ** t)", "1"],
+    ["L2 ignored", "gradient[i] + l2 * values[i]", "gradient[i]"],
+    ["every parameter learned from step 0", "step - learnFrom + 1", "step + 1"],
+  ]),
+  ...at("src/training/schedule.ts", [
+    ["warm-up off", "step < warmUp ? (step + 1) / warmUp : 1", "1"],
+    ["warm-up from 0", "(step + 1) / warmUp", "step / warmUp"],
+    ["the schedule a step late", "step >= from", "step > from"],
+  ]),
+  ...at("src/training/clipping.ts", [["clipping off", "if (scale >= 1) return;", "return;"]]),
+  ...at("src/training/averaged-weights.ts", [
+    ["an average without growing decay", "Math.min(this.#decay, steps / (steps + 9))", "this.#decay"],
+    ["the average not used", "this.#parameters.values.set(this.values);", ";"],
+  ]),
+  ...at("src/training/trainer.ts", [
+    ["clipping not asked for", "clip !== undefined", "clip !== undefined && clip < 0"],
+    ["warm-up not passed on", "schedule, warmUp)", "schedule)"],
+    [
+      "L2 not passed on",
+      "new Adam(flow.parameters, options)",
+      "new Adam(flow.parameters, { ...options, l2: 0 })",
+    ],
+    [
+      "betas not passed on",
+      "new Adam(flow.parameters, options)",
+      "new Adam(flow.parameters, { l2: options.l2 })",
+    ],
+    ["the same batch at every step", "seed, this.step, first, end - first", "seed, 0, first, end - first"],
+    ["the same batch for every seed", "fill(samples, seed, this.step", "fill(samples, 0, this.step"],
+    [
+      "the same noise and probes at every step",
+      "{ seed, step: this.step, first: start",
+      "{ seed, step: 0, first: start",
+    ],
+    ["the same noise and probes in every pass", "first: start, training: true", "first: 0, training: true"],
+    [
+      "a gradient averaged over a pass",
+      "pass(samples, count, 1 / batch, key)",
+      "pass(samples, count, 1 / count, key)",
+    ],
+    ["a loss averaged over a pass", "scalars[0] += sum / batch", "scalars[0] += sum / count"],
+    ["gradients of the steps before", "gradient.fill(0);", ";"],
+    [
+      "weights as they were sent before the first step",
+      "    flow.prepare();\n    if (this.step === 0)",
+      "    if (this.step === 0)",
+    ],
+    ["no power iteration", "await flow.iterate();", ";"],
+    ["`settle` skipped after training", "await this.flow.settle();", ";"],
+    ["the trained model without averaged weights", "this.#average?.apply();\n    await", "await"],
+    [
+      "tests on the way without averaged weights",
+      "    this.#average.apply();\n    this.flow.prepare();\n    try",
+      "    try",
+    ],
+    ["the averaged weights kept after a test", "this.flow.parameters.values.set(current);", ";"],
+    ["Adam's moments not restored", "own.set(moments);", ";"],
+    ["averaged weights not restored", "this.#average?.restore(state.average);", ";"],
+    ["actnorms started anew by a restored run", "bijection.started.values[0] === 1", "false"],
+    [
+      "actnorms started by the mean of squares",
+      "Math.max(0, sums[channels + j] - m * m)",
+      "Math.max(0, sums[channels + j])",
+    ],
+  ]),
+  ...at("src/training/fit.ts", [["`settle` skipped after a fit", "await flow.settle();", ";"]]),
+  ...at("src/training/train-run.ts", [
+    ["a run's model that is not finished", "await trainer.finish();", ";"],
+    [
+      "the sums of a checkpoint's metrics dropped",
+      "state?.sums.length ? state.sums : [0, 0, 0, 0]",
+      "[0, 0, 0, 0]",
+    ],
+    [
+      "sums that grow from line to line",
+      "this.#loss = this.#evaluations = this.#unconverged = this.#count = 0;",
+      ";",
+    ],
+    ["nats for bits", "source.image ? bitsPerDimension(1, source.dim) : 1", "1"],
+    ["a standard error in nats beside bits", "perNat * test.standardError", "test.standardError"],
+    ["a test by few samples at the end", "score.measure(pool, testSamples)", "score.measure(pool, 10)"],
+  ]),
+  ...at("src/networks/network.ts", [
+    [
+      "the concatenation learned from step 0",
+      "this.#kappa.learnFrom = declaration.learnConcatenationFrom",
+      "void 0",
+    ],
+    [
+      "gradients left behind for the next step",
+      "this.#engine.fill(matrix(this.#gradients, 1, out.length), 0);",
+      ";",
+    ],
+    [
+      "spectral norms without a gradient",
+      "if (factor < 1) layer.norm.addGradient",
+      "if (factor < 0) layer.norm.addGradient",
+    ],
+  ]),
+  ...at("src/data/source.ts", [
+    [
+      "toys: the same batch at every step",
+      "random.seek(step, start + i), out",
+      "random.seek(0, start + i), out",
+    ],
+    [
+      "toys: one sample for a whole batch",
+      "random.seek(step, start + i), out",
+      "random.seek(step, start), out",
+    ],
+    ["toys: tests on training samples", "Purpose.testing", "Purpose.training"],
+    [
+      "tables: the same batch at every step",
+      "random.seek(step, start + i).integer",
+      "random.seek(0, start + i).integer",
+    ],
+    [
+      "tables: training rows for tests",
+      "test.slice(0, Math.min(count, test.rows))",
+      "train.slice(0, Math.min(count, test.rows))",
+    ],
+    ["tables: the last row never drawn", "integer(train.rows)", "integer(train.rows - 1)"],
+  ]),
+  ...at("src/data/staircase.ts", [
+    [
+      "the staircase: the same batch at every step",
+      "random.seek(step, start + i)",
+      "random.seek(0, start + i)",
+    ],
+    ["the staircase: tests on training samples", "Purpose.testing", "Purpose.training"],
+  ]),
+  ...at("src/data/split-rows.ts", [
+    ["test rows among the training rows", "train: shuffled.slice(held)", "train: shuffled.slice(0)"],
+  ]),
+  ...at("src/data/images/noisy-images.ts", [
+    ["the same images at every step", "choice.seek(step", "choice.seek(0"],
+    ["the same noise at every step", "noise.seek(step", "noise.seek(0"],
+    ["the same flips at every step", "turn.seek(step", "turn.seek(0"],
+    ["the same noise for all test images", "noise.seek(0, first + i)", "noise.seek(0, 0)"],
+    ["training images for tests", "put(test, first + i", "put(train, first + i"],
+    ["every image mirrored", "uniform() < 0.5", "uniform() < 2"],
+    ["no image mirrored", "if (flips && ", "if (false && "],
+    ["noise around the pixels", "pixels[i] + noise.uniform()", "pixels[i] + noise.uniform() - 0.5"],
+    [
+      "one number of noise for an image",
+      "pixels[i] + noise.uniform()",
+      "pixels[i] + noise.seek(0, index).uniform()",
+    ],
+  ]),
+  ...at("src/flows/dequantizer.ts", [
+    ["the same learned noise at every step", "random.seek(step, first + i)", "random.seek(0, first + i)"],
+    ["the same learned noise for all images", "random.seek(step, first + i)", "random.seek(step, 0)"],
+  ]),
+  ...at("src/flows/flow.ts", [
+    ["learned noise that costs nothing", "this.#startLogDet[i] -= logDensity[i];", ";"],
+    [
+      "the same starting weights in every block",
+      "new Random(seed, Purpose.initialisation, i)",
+      "new Random(seed, Purpose.initialisation)",
+    ],
+    [
+      "the same starting weights for every seed",
+      "new Random(seed, Purpose.initialisation, i)",
+      "new Random(0, Purpose.initialisation, i)",
+    ],
+    ["the log-determinant of the start left out", "if (before) numbers[i] += this.#startLogDet[i];", ";"],
+    [
+      "evaluation as in training",
+      "first: first + start, training: false",
+      "first: first + start, training: true",
+    ],
+    ["rows numbered anew in every pass", "first: first + start, training: false", "first, training: false"],
+    [
+      "probes of seed 0 in every evaluation",
+      "{ seed, step: 0, first: first + start",
+      "{ seed: 0, step: 0, first: first + start",
+    ],
+    [
+      "settled norms that are not sent to the engine",
+      "await this.iterate(LAST_ROUNDS);\n    this.prepare();",
+      "await this.iterate(LAST_ROUNDS);",
+    ],
+    ["learned noise without power iteration", "await this.dequantizer?.iterate(rounds);", ";"],
+  ]),
+  ...at("src/flows/start.ts", [
+    ["standardisation without its log-slope", "-Math.log(deviation[j])", "0"],
+    ["logits without the width of a level", "Math.log(share / levels)", "Math.log(share)"],
+  ]),
+  ...at("src/bijections/actnorm.ts", [
+    ["an actnorm that counts a pixel once", "this.#places * this.logScale.values", "this.logScale.values"],
+    ["its gradient of one pixel", "this.#places * sums[2 * this.#dim]", "sums[2 * this.#dim]"],
+  ]),
+  ...at("src/flows/samples.ts", [
+    ["the same latent for all samples", "random.seek(0, i)", "random.seek(0, 0)"],
+  ]),
+];
+
+export function plantedErrors(root: string): Mutation[] {
+  return PLANTED.map(({ error, file, code, wrong }) => {
+    const text = readFileSync(join(root, file), "utf8");
+    const start = text.indexOf(code);
+    if (start < 0 || text.indexOf(code, start + 1) >= 0) {
+      throw new Error(`planted.ts: "${error}" needs ${file} to hold this once: ${code}`);
+    }
+    const line = text.slice(0, start).split("\n").length;
+    const end = start + code.length;
+    return {
+      file,
+      line,
+      code,
+      operator: error,
+      start,
+      end,
+      before: code,
+      after: wrong,
+      key: `${file} | ${error}`,
+    };
+  });
+}
