@@ -61,10 +61,13 @@ export class Related {
   readonly #tree: string;
   readonly #imports = new Map<string, string[]>();
   readonly #tests: string[];
+  readonly #program: boolean;
 
-  constructor(tree: string, tests: readonly string[]) {
+  /** `program`: with tests of the built program, which take a minute each. */
+  constructor(tree: string, tests: readonly string[], program: boolean) {
     this.#tree = tree;
     this.#tests = [...tests];
+    this.#program = program;
   }
 
   /** The files that a file imports, itself included. */
@@ -100,7 +103,7 @@ export class Related {
     const near = this.#tests
       .filter((test) => this.#closure(test).has(reached))
       .sort((a, b) => rank(a) - rank(b) || seconds(a) - seconds(b) || a.localeCompare(b));
-    const programs = BY_PROGRAM.find(([pattern]) => pattern.test(file))?.[1] ?? [];
+    const programs = (this.#program && BY_PROGRAM.find(([pattern]) => pattern.test(file))?.[1]) || [];
     return [...near, ...programs.map((name) => `test/cli/${name}.test.ts`)];
   }
 }

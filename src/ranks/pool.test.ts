@@ -88,7 +88,7 @@ it("has the same bits in passes of another size as its flow", async () => {
   await withRanks(flow, async (pool) => expect(await pool.logProb(table)).toEqual(own), eager(2));
 });
 
-it("starts no worker for a small table, and none for no rows", async () => {
+it("starts no worker while less work is left than its patience, and none for no rows", async () => {
   const flow = await Flow.create(declaration);
   const nowhere = { node: () => new URL("file:///nowhere.js"), web: mappingRanks.web };
   await withRanks(
@@ -97,7 +97,7 @@ it("starts no worker for a small table, and none for no rows", async () => {
       expect(await pool.logProb(rows.slice(0, 400))).toHaveLength(400);
       expect(await pool.logProb([])).toHaveLength(0);
     },
-    { ranks: 2, program: nowhere },
+    { ranks: 2, patience: Number.POSITIVE_INFINITY, program: nowhere },
   );
 });
 

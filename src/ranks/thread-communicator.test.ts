@@ -1,4 +1,3 @@
-import { setTimeout } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { alone } from "../engine/communicator.js";
 import { sharedRanks, ThreadCommunicator } from "./thread-communicator.js";
@@ -25,8 +24,16 @@ it("leaves the pieces of a rank that is held up to the others, and adds them in 
       await communicator.sumPieces(6, piece, sum, own);
       return { sum, own };
     };
-    // The second rank may block its thread where it waits, so it must be the last to arrive.
-    const results = await Promise.all([run(second, () => setTimeout(20)), run(first, async () => {})]);
+    // The second rank is held up until the first has done all else and waits: it may block its thread where it waits
+    // itself, so it must be the last to arrive.
+    let free = () => {};
+    const held = new Promise<void>((resolve) => {
+      free = resolve;
+    });
+    const others = async () => {
+      if (done[0].length === 4) setImmediate(free);
+    };
+    const results = await Promise.all([run(second, () => held), run(first, others)]);
     expect(done).toEqual([[1, 2, 3, 4, 5], [0]]);
     for (const { sum, own } of results) {
       expect(sum).toEqual(expected);

@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { toySource } from "../data/source.js";
 import { alone } from "../engine/communicator.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import type { Flow } from "../flows/flow.js";
 import { loadFlow } from "../flows/model-files.js";
+import { Turns } from "../ranks/turn.js";
 import { loadCheckpoint } from "./checkpoint.js";
 import { densities, summarise } from "./evaluate.js";
 import { createTrainer } from "./job.js";
@@ -107,5 +108,70 @@ describe("a run", () => {
     );
     expect(lines[0].testLoss).toBeCloseTo(loss.loss, 5);
     expect(lines[1].testLoss).toBeUndefined();
+  });
+});
+
+describe("a signal", () => {
+  afterEach(() => vi.restoreAllMocks());
+
+  /** A run of its own that is sent a signal when it first has a turn after `after` says so. */
+  async function interrupted(name: string, signal: NodeJS.Signals, after: (step: number) => boolean) {
+    const run = Run.create(join(folder, name), config);
+    let armed = false;
+    vi.spyOn(Turns.prototype, "give").mockImplementation(async () => {
+      if (armed) process.emit(signal);
+      armed = false;
+    });
+    const said: string[] = [];
+    const tests: number[] = [];
+    const onTest = async (_: Flow, step: number) => void tests.push(step);
+    const ended = trainRun(
+      { run, data: DATA, state: null },
+      {
+        goOn: "going on",
+        onInterrupt: (sentence) => said.push(sentence),
+        onStep: (step) => {
+          armed = after(step);
+        },
+        onTest,
+      },
+    );
+    await expect(ended).rejects.toMatchObject({
+      code: "internal",
+      message: expect.stringMatching(/^stopped at/),
+    });
+    expect(said).toEqual([
+      expect.stringMatching(/^stopping with a checkpoint, .* a second Ctrl-C ends at once/),
+    ]);
+    vi.restoreAllMocks();
+    return {
+      run,
+      tests,
+      resume: () =>
+        trainRun({ run, data: DATA, state: loadCheckpoint(run.file("checkpoint")) }, { goOn: "", onTest }),
+    };
+  }
+
+  const lines = (run: Run) => run.metrics().map((line) => ({ ...line, seconds: 0 }));
+
+  it.each([
+    ["in the test on the way", "SIGINT", 10],
+    ["in the test at the end", "SIGTERM", 20],
+  ] as const)("%s ends it, and it is made again, with the same numbers", async (place, signal, at) => {
+    const whole = Run.create(join(folder, `${place}, whole`), config);
+    const expected = await trainRun({ run: whole, data: DATA, state: null }, { goOn: "" });
+    const { run, tests, resume } = await interrupted(place, signal, (step) => step === at);
+    expect(loadCheckpoint(run.file("checkpoint"))?.step, "the checkpoint's step").toBe(at);
+    expect(run.summary()).toBeNull();
+    // The line is written with its test.
+    expect(lines(run)).toEqual(lines(whole).slice(0, at === 10 ? 0 : 2));
+    expect(tests).toEqual(at === 10 ? [] : [10]);
+    const { summary } = await resume();
+    expect(tests).toEqual([10]);
+    expect(lines(run)).toEqual(lines(whole));
+    expect(summary.testLoss).toBe(expected.summary.testLoss);
+    expect(
+      readFileSync(run.file("model.safetensors")).equals(readFileSync(whole.file("model.safetensors"))),
+    ).toBe(true);
   });
 });
