@@ -198,7 +198,17 @@ const alike = (setting: string, original: string, where: string, here: string, w
   still: why,
 });
 
+const divisor = (where: string) =>
+  alike(
+    "what weights are divided by",
+    "power iteration's estimate of their norm",
+    where,
+    "the same, or certified bounds where these do not make G a contraction for certain",
+    "Estimates are from below: with them alone a step may use a block that is not invertible",
+  );
+
 const howAllImagesAreTrained: readonly Row[] = [
+  divisor("`lib/layers/base/mixed_lipschitz.py`"),
   alike(
     "order of training images",
     "epochs without replacement",
@@ -590,6 +600,7 @@ export const planarRows: readonly Row[] = [
     of: ({ steps }) => `${count(steps)} steps`,
     why: "A good fit in under two minutes; `--steps 50000` and `reproduce 2d` have the original's",
   },
+  divisor("`lib/layers/base/mixed_lipschitz.py`"),
   alike(
     "which weights are the model",
     "those of the best of 500 tests on fresh samples",
@@ -678,6 +689,7 @@ export const staircaseRows: readonly Row[] = [
     where: "README, `--niters`",
     of: ({ steps }) => `${count(steps)} steps`,
   },
+  divisor("`lib/layers/base/mixed_lipschitz.py`"),
   alike(
     "which weights are the model",
     "those of the best of 150 tests",

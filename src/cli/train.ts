@@ -81,6 +81,7 @@ Examples:
   $ monotone-flows train
   $ monotone-flows train --data pinwheel --steps 50000 --out runs/pinwheel
   $ monotone-flows train --data 8gaussians --preset i-densenet
+  $ monotone-flows train --data rings --preset monotone-original
   $ monotone-flows train --data wine.csv --columns alcohol,density,pH
   $ monotone-flows train --data digits
   $ monotone-flows train --data digits --dequantization variational

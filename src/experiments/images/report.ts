@@ -120,7 +120,8 @@ function protocolInWords(isQuick: boolean): string {
     "the same noise in the same order." +
     `\n\nLog-determinants are power series: ${exactTerms} terms, and a number more that is drawn from Poisson(${rate}), with the weights that make the estimate ` +
     `unbiased; ${exactTermsInEvaluation} terms and more in evaluation. Solves end at a residual of ${tolerance}. Adam, ${training.warmUp} steps of warm-up, gradients clipped, ` +
-    "averaged weights in evaluation. Uniform noise makes pixels continuous, so the loss bounds the loss of the pixels from above." +
+    "averaged weights in evaluation. Uniform noise makes pixels continuous, so the loss bounds the loss of the pixels from above. What " +
+    "differs from the original study's code, and why, is in docs/presets.md of the package." +
     (isQuick
       ? `\n\nThis is the quick version: the digits of the package alone, and fewer steps. Nothing else is smaller.`
       : "")

@@ -178,7 +178,8 @@ function protocolInWords(steps: string, isQuick: boolean): string {
     `Both models have ${flow.blocks} blocks; each holds one dense concatenation of depth ${flow.depth} and growth ${flow.growth}, with ` +
     `spectral norms below ${flow.coeff} and a Lipschitz constant below ${flow.lip}. Adam with step size ${training.learningRate} and L2 ` +
     `${training.l2}, ${training.batch} fresh samples a step, ${steps} steps; the concatenations are learned in the second half of them. ` +
-    "i-DenseNet has residual blocks and CLipSwish, Monotone Flow has monotone blocks and CPila." +
+    "i-DenseNet has residual blocks and CLipSwish, Monotone Flow has monotone blocks and CPila. What differs from the original " +
+    "study's code, and why, is in docs/presets.md of the package." +
     (isQuick
       ? `\n\nThis is the quick version: ${steps} steps instead of ${planar.fullSteps.toLocaleString("en")}, the ablation on one data set ` +
         "instead of two, the better recipe on two instead of four, and a wider limit for the average gap. Nothing else is smaller."

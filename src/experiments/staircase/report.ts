@@ -56,6 +56,10 @@ export function reportOf(results: readonly Result[], factor: number, isQuick: bo
       {
         title: "Training",
         items: [
+          {
+            kind: "text",
+            text: "What differs from the original study's code, and why, is in docs/presets.md of the package.",
+          },
           figure("loss", lossPicture(results), "The loss over the steps, and its running median."),
           costTable(results),
         ],
