@@ -10,7 +10,7 @@ import { dataSource } from "../training/job.js";
 import type { Run } from "../training/run.js";
 import { likelihood, testSamples } from "../training/train-run.js";
 import { integer, threadCount } from "./options.js";
-import { aligned, report } from "./output.js";
+import { aligned, remark, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
 
 interface EvaluateOptions {
@@ -108,6 +108,7 @@ export async function testSource(
   if (looksLikeImages(data)) {
     // All images of a file or folder, as all rows of a table; of sets that say which images are for tests, these.
     const source = await openImages({ data, dataDir, testFraction: 1 });
+    for (const sentence of source.remarks) remark(sentence);
     return await dataSource({ kind: "images", source, flips: false });
   }
   if (!looksLikeFile(data)) return toySource(data);

@@ -16,7 +16,7 @@ const CHUNK = 256;
 
 /** Images of a CIFAR-10 batch, gzipped or not; throws a `FlowError` of code `input` that names the file. */
 export async function cifarImages(path: string, options: CacheOptions): Promise<ImagePart> {
-  const file = await plainFile(path, options, checkBatch);
+  const file = await plainFile(path, options, null, checkBatch);
   const { bytes } = file;
   const records = { path: file.path, bytes, stride: RECORD, count: bytes / RECORD };
   const images = { ...records, offset: 1 };

@@ -8,7 +8,7 @@
  */
 import { check, FlowError } from "../../errors.js";
 import { shuffledOrder } from "../shuffled-order.js";
-import { idxDimensions, idxHeaderLength } from "./idx.js";
+import { checkIdxLength, idxDimensions, idxHeaderLength } from "./idx.js";
 import type { ImageData, ImageSet, ImageShape } from "./image-set.js";
 import { recordImages } from "./records.js";
 
@@ -30,7 +30,8 @@ const SEED = 0;
  * @throws FlowError `input` if they are not the 1,797 rows of the asset, or a value is out of range
  */
 export function digitsFrom(bytes: Uint8Array, path: string = digitsAsset): ImageData {
-  const [count, columns] = idxDimensions(bytes.subarray(0, idxHeaderLength(2)), bytes.length, 2, path);
+  const [count, columns] = idxDimensions(bytes.subarray(0, idxHeaderLength(2)), 2, path);
+  checkIdxLength([count, columns], bytes.length, path);
   const { train, test } = digitsCount;
   check(
     count === train + test && columns === digitsRow,

@@ -15,12 +15,11 @@ export function idxHeaderLength(dimensions: number): number {
 }
 
 /**
- * The dimensions of an IDX file, from its first bytes and the length of the whole file.
+ * The dimensions of an IDX file, from its first bytes.
  *
- * @throws FlowError `input` that names the file, for another magic number or number of dimensions, and a file
- *   that is shorter or longer than its header says
+ * @throws FlowError `input` that names the file, for another magic number or number of dimensions
  */
-export function idxDimensions(start: Uint8Array, length: number, dimensions: number, path: string): number[] {
+export function idxDimensions(start: Uint8Array, dimensions: number, path: string): number[] {
   const headerLength = idxHeaderLength(dimensions);
   const fail = (what: string) => new FlowError("input", `${path}: ${what}`);
   if (start.length < 4) throw fail(`the file ends within its header, after ${start.length} bytes`);
@@ -42,18 +41,26 @@ export function idxDimensions(start: Uint8Array, length: number, dimensions: num
 
   const view = new DataView(start.buffer, start.byteOffset);
   const sizes = Array.from({ length: dimensions }, (_, i) => view.getUint32(4 + 4 * i));
-  const shape = sizes.join(" x ");
   check(
     sizes.every((size) => size > 0),
     "input",
-    `${path}: the file holds no values (${shape})`,
+    `${path}: the file holds no values (${sizes.join(" x ")})`,
   );
-  const expected = headerLength + sizes.reduce((product, size) => product * size, 1);
-  if (length < expected)
-    throw fail(`truncated: ${shape} values need ${expected} bytes, the file has ${length}`);
-  if (length > expected)
-    throw fail(`too long: ${shape} values take ${expected} bytes, the file has ${length}`);
   return sizes;
+}
+
+/** The length in bytes of an IDX file of these dimensions. */
+export const idxLength = (sizes: readonly number[]): number =>
+  idxHeaderLength(sizes.length) + sizes.reduce((product, size) => product * size, 1);
+
+/** Throws a `FlowError` of code `input` that names the file, if it is shorter or longer than its header says. */
+export function checkIdxLength(sizes: readonly number[], length: number, path: string): void {
+  const expected = idxLength(sizes);
+  const shape = sizes.join(" x ");
+  const fail = (what: string) =>
+    new FlowError("input", `${path}: ${what} ${expected} bytes, the file has ${length}`);
+  if (length < expected) throw fail(`truncated: ${shape} values need`);
+  if (length > expected) throw fail(`too long: ${shape} values take`);
 }
 
 /** The header of an IDX file of unsigned bytes with these dimensions. */

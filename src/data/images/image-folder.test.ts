@@ -1,9 +1,19 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { encode } from "fast-png";
 import sharp from "sharp";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { FlowError } from "../../errors.js";
 import { type ImageSet, imageSize } from "./image-set.js";
 import { openImageData } from "./open-image-data.js";
@@ -11,6 +21,7 @@ import { type OpenImagesOptions, openImages } from "./open-images.js";
 
 const folder = mkdtempSync(join(tmpdir(), "image-folder-test-"));
 const cacheDir = join(folder, "cache");
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let folders = 0;
@@ -155,11 +166,11 @@ describe("a folder of images", () => {
     const gif = await sharp(photo).gif().toBuffer();
     const cases: [string, Uint8Array | string, string][] = [
       ["wide.png", wide, "16 bits a channel, but pixels of 8 bits, 0 to 255, are needed"],
-      ["text.png", "no image at all", "the image cannot be decoded"],
-      ["empty.jpg", "", "the image cannot be decoded"],
+      ["text.png", "no image at all", "this is no PNG or JPEG file"],
+      ["empty.jpg", "", "the file is empty"],
       ["cut.png", good.subarray(0, good.length - 30), "the image cannot be decoded"],
       ["cut.jpg", photo.subarray(0, photo.length - 100), "the image cannot be decoded"],
-      ["flat.png", gif, "a file of format gif, not PNG or JPEG"],
+      ["flat.png", gif, "this is no PNG or JPEG file"],
     ];
     for (const [name, bytes, message] of cases) {
       const dir = place({ [name]: bytes });
@@ -172,6 +183,119 @@ describe("a folder of images", () => {
     const empty = place({ "notes.txt": "" });
     expect(await failure(empty)).toBe(`input: ${empty}: there are no PNG or JPEG files in this folder`);
     expect(await failure(place({ "a.png": png(1, 1) }))).toContain("one image only; at least 2 are needed");
+  });
+
+  it.skipIf(process.platform === "win32")("takes once what several names lead to, and says so", async () => {
+    const dir = place({ "a/1.png": png(1, 1), "a/2.png": png(1, 2), "b.png": png(1, 3), "notes.txt": "" });
+    symlinkSync(".", join(dir, "0 itself"));
+    symlinkSync("..", join(dir, "a/above"));
+    symlinkSync("a", join(dir, "again"));
+    symlinkSync("a/1.png", join(dir, "a link.png"));
+    linkSync(join(dir, "b.png"), join(dir, "hard.png"));
+    symlinkSync("nowhere.txt", join(dir, "nowhere.txt"));
+    const inside = join(folder, "linked inside");
+    mkdirSync(inside);
+    symlinkSync(dir, join(inside, "elsewhere"));
+    for (const data of [dir, inside]) {
+      const { source, train, test } = await open({ data });
+      expect(sorted([...images(train), ...images(test)])).toEqual(
+        sorted([1, 2, 3].map((seed) => values(1, seed))),
+      );
+      expect(source.remarks).toEqual([
+        `${data}: 5 of the names lead to files or folders that are there already; each is taken once.`,
+      ]);
+    }
+    // The cache keeps what was found, and so what is said of it.
+    expect((await open({ data: dir, testFraction: 1 })).test.count).toBe(3);
+  });
+
+  it("takes copies once, none for tests that is trained on, and says so", async () => {
+    const [grey, again] = [
+      png(1, 1),
+      await sharp(png(1, 1)).toColourspace("b-w").png({ compressionLevel: 0 }).toBuffer(),
+    ];
+    expect(again.equals(grey)).toBe(false);
+    const dir = place({
+      "1.png": grey,
+      "2.png": again,
+      "3.png": png(1, 2),
+      "4.png": png(1, 3),
+      "5.png": grey,
+    });
+    const { source, train, test } = await open({ data: dir });
+    expect(sorted([...images(train), ...images(test)])).toEqual(
+      sorted([1, 2, 3].map((seed) => values(1, seed))),
+    );
+    expect(source.remarks).toEqual([
+      `${dir}: 2 of the images have the pixels of another one; of copies one is taken.`,
+    ]);
+    // To be judged, every file has its number.
+    expect((await open({ data: dir, testFraction: 1 })).test.count).toBe(5);
+
+    const parts = {
+      "train/1.png": grey,
+      "train/2.png": png(1, 2),
+      "test/a.png": again,
+      "test/b.png": png(1, 3),
+    };
+    const split = place(parts);
+    for (let time = 0; time < 2; time++) {
+      const opened = await open({ data: split });
+      expect([images(opened.train), images(opened.test)]).toEqual([
+        [values(1, 1), values(1, 2)],
+        [values(1, 3)],
+      ]);
+      expect(opened.source.remarks).toEqual([
+        `${join(split, "test")}: 1 of the images are in ${join(split, "train")}, too, and are left out.`,
+      ]);
+    }
+    writeFileSync(join(split, "train/2.png"), png(1, 3));
+    expect(await failure(split)).toContain("test: all images are copies of images in");
+  });
+
+  it.skipIf(process.platform === "win32")(
+    "names links to nowhere, pipes and names that are not UTF-8",
+    async () => {
+      const dangling = place({ "1.png": png(1, 1) });
+      symlinkSync("nowhere.png", join(dangling, "2.png"));
+      expect(await failure(dangling)).toBe(
+        `input: cannot read ${join(dangling, "2.png")}: it is a link that leads nowhere`,
+      );
+      const circle = place({ "1.png": png(1, 1) });
+      symlinkSync("2.png", join(circle, "2.png"));
+      expect(await failure(circle)).toContain("2.png: it is a link that leads nowhere");
+      const pipe = place({ "1.png": png(1, 1) });
+      execFileSync("mkfifo", [join(pipe, "2.png")]);
+      expect(await failure(pipe)).toContain("2.png: a pipe, socket or device, not a file");
+      const named = place({ "1.png": png(1, 1) });
+      writeFileSync(
+        Buffer.concat([Buffer.from(join(named, "caf")), Buffer.of(0xe9), Buffer.from(".png")]),
+        "",
+      );
+      expect(await failure(named)).toBe(
+        `input: ${named}: the name of 'caf\ufffd.png' is not UTF-8, so it cannot be opened; rename it`,
+      );
+    },
+  );
+
+  it("decodes no image that is larger than allowed, and no more than there is room for", async () => {
+    // 292 bytes of header that promise 25 million pixels.
+    const huge = await sharp({ create: { width: 5000, height: 5000, channels: 3, background: "red" } })
+      .png({ palette: true })
+      .toBuffer();
+    expect(await failure(place({ "1.png": huge }))).toMatch(
+      /1\.png: 5000 x 5000 pixels, where an image may have at most 1048576 pixels; MONOTONE_FLOWS_MAX_PIXELS raises/,
+    );
+    const dir = place({ "1.png": png(3, 1), "2.png": png(3, 2) });
+    vi.stubEnv("MONOTONE_FLOWS_MAX_IMAGES_MB", "0.00008");
+    expect(await failure(dir)).toBe(
+      `input: ${dir}: 2 images of 90 bytes, where the images of a file or folder may have at most 0.00008 MB; MONOTONE_FLOWS_MAX_IMAGES_MB raises this limit`,
+    );
+    vi.stubEnv("MONOTONE_FLOWS_MAX_PIXELS", "14");
+    expect(await failure(dir)).toContain("1.png: 5 x 3 pixels, where");
+    vi.unstubAllEnvs();
+    expect(readdirSync(cacheDir).filter((name) => name.endsWith(".partial"))).toEqual([]);
+    expect((await open({ data: dir })).train.count).toBe(1);
   });
 
   it("leaves the files as they are", async () => {

@@ -7,6 +7,8 @@ export interface ImagePart extends RawPart {
   readonly source: string;
   readonly shape: ImageShape;
   readonly levels: number;
+  /** What a person should know, in sentences. */
+  readonly remarks?: readonly string[];
 }
 
 /** Throws a `FlowError` of code `input` that names two parts whose images differ in shape, if there are any. */

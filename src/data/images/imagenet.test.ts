@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { crc32, deflateRawSync } from "node:zlib";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { FlowError } from "../../errors.js";
 import { openImageData } from "./open-image-data.js";
 import { type OpenImagesOptions, openImages } from "./open-images.js";
@@ -158,6 +158,11 @@ describe("the downsampled ImageNet", () => {
       `array "data": ${VALUES} bytes instead of 2 x 3072`,
     ],
     [
+      "labels that are fewer than they say",
+      zip({ ...good, "labels.npy": npy("<i8", [3], int64(1, 2)) }, true),
+      'array "labels": 2 labels for 3 images',
+    ],
+    [
       "what is no array",
       zip({ ...good, "data.npy": Buffer.from("some text in its place") }, false),
       'array "data": not a .npy file',
@@ -189,6 +194,16 @@ describe("the downsampled ImageNet", () => {
     expect(text).toContain(message);
     const left = readdirSync(folder).includes("cache") ? readdirSync(cacheDir) : [];
     expect(left.filter((name) => !before.has(name))).toEqual([]);
+  });
+
+  it("stops at the header of more images than there is room for", async () => {
+    vi.stubEnv("MONOTONE_FLOWS_MAX_IMAGES_MB", "0.005");
+    const path = join(place({ "x.npz": zip(good, true) }), "x.npz");
+    expect(await failure({ data: path })).toBe(
+      `input: ${path}: 3 images of 9216 bytes, where the images of a file or folder may have at most 0.005 MB; MONOTONE_FLOWS_MAX_IMAGES_MB raises this limit`,
+    );
+    vi.unstubAllEnvs();
+    expect((await openImages({ data: path, cacheDir })).trainCount).toBe(2);
   });
 
   it("tells the sizes apart, also those that are unpacked already", async () => {

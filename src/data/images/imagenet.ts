@@ -5,6 +5,7 @@
  */
 import { basename, join } from "node:path";
 import { check } from "../../errors.js";
+import { bytesText, checkLimit, imagesLimit } from "../limits.js";
 import type { NpyHeader } from "../npy-header.js";
 import { type CacheOptions, cached, fileSource } from "./cache.js";
 import type { ImagePart } from "./image-part.js";
@@ -61,8 +62,16 @@ async function unpackPixels(
   const place = `${path}, array "data"`;
   let count = 0;
   let stride = 0;
-  const bytes = await withWriter(join(folder, PIXELS), async (writer) => {
-    await npz.read("data", ({ type, shape, fortranOrder }: NpyHeader) => {
+  const checkBytes = (bytes: number) => {
+    const expected = count * stride;
+    check(
+      bytes === expected,
+      "input",
+      `${place}: ${bytes} bytes instead of ${count} x ${stride} = ${expected}`,
+    );
+  };
+  await withWriter(join(folder, PIXELS), async (writer) => {
+    await npz.read("data", ({ type, shape, fortranOrder }: NpyHeader, bytes) => {
       check(
         /^[|<>=]?u1$/.test(type),
         "input",
@@ -76,20 +85,16 @@ async function unpackPixels(
         "input",
         `${place}: shape (${shape.join(", ")}) instead of (images, ${side === null ? "3 x side x side" : 3 * side * side})`,
       );
+      checkBytes(bytes);
+      checkLimit(imagesLimit, bytes, path, `${count} images of ${bytesText(bytes)}`);
       return (chunk, share) => {
         signal?.throwIfAborted();
         writer.write(chunk);
         progress?.(`unpacking ${basename(path)}`, share);
       };
     });
-    return writer.bytes;
+    checkBytes(writer.bytes);
   });
-  const expected = count * stride;
-  check(
-    bytes === expected,
-    "input",
-    `${place}: ${bytes} bytes instead of ${count} x ${stride} = ${expected}`,
-  );
   return { count, stride };
 }
 
@@ -101,31 +106,36 @@ async function unpackLabels(
   { signal }: CacheOptions,
 ): Promise<void> {
   const place = `${path}, array "labels"`;
-  const chunks: Uint8Array[] = [];
   let width = 0;
-  await npz.read("labels", ({ type, shape }) => {
-    width = Number(/^[|<]?[iu]([1248])$/.exec(type)?.[1] ?? 0);
-    check(width > 0, "input", `${place}: numbers of type ${type}; labels are integers`);
-    const found = shape.reduce((product, size) => product * size, 1);
-    check(found === count, "input", `${place}: ${found} labels for ${count} images`);
-    return (chunk) => {
-      signal?.throwIfAborted();
-      chunks.push(chunk);
-    };
+  let row = 0;
+  let rest: Uint8Array = new Uint8Array(0);
+  await withWriter(join(folder, LABELS), async (writer) => {
+    await npz.read("labels", ({ type, shape }, bytes) => {
+      width = Number(/^[|<]?[iu]([1248])$/.exec(type)?.[1] ?? 0);
+      check(width > 0, "input", `${place}: numbers of type ${type}; labels are integers`);
+      const found = shape.reduce((product, size) => product * size, 1);
+      check(found === count, "input", `${place}: ${found} labels for ${count} images`);
+      check(bytes === count * width, "input", `${place}: ${bytes / width} labels for ${count} images`);
+      return (chunk) => {
+        signal?.throwIfAborted();
+        const numbers = Buffer.concat([rest, chunk]);
+        const whole = Math.floor(numbers.length / width);
+        const labels = new Uint8Array(whole * LABEL_BYTES);
+        for (let i = 0; i < whole; i++, row++) {
+          const label = numbers.readUIntLE(i * width, Math.min(width, 6));
+          const above = width === 8 ? numbers.readUInt16LE(i * width + 6) : 0;
+          check(
+            label < 2 ** (8 * LABEL_BYTES) && above === 0,
+            "input",
+            `${place}, row ${row + 1}: the label is not one of 0 to 65535`,
+          );
+          labels[2 * i] = label & 0xff;
+          labels[2 * i + 1] = label >> 8;
+        }
+        writer.write(labels);
+        rest = numbers.subarray(whole * width);
+      };
+    });
   });
-  const bytes = Buffer.concat(chunks);
-  const found = bytes.length / width;
-  check(found === count, "input", `${place}: ${found} labels for ${count} images`);
-  const labels = new Uint8Array(count * LABEL_BYTES);
-  for (let i = 0; i < count; i++) {
-    const label = bytes.readUIntLE(i * width, Math.min(width, 6));
-    check(
-      label < 2 ** (8 * LABEL_BYTES),
-      "input",
-      `${place}, row ${i + 1}: the label is not one of 0 to 65535`,
-    );
-    labels[2 * i] = label & 0xff;
-    labels[2 * i + 1] = label >> 8;
-  }
-  await withWriter(join(folder, LABELS), (writer) => writer.write(labels));
+  check(row === count, "input", `${place}: ${row} labels for ${count} images`);
 }

@@ -5,12 +5,16 @@
 import type { Readable } from "node:stream";
 import * as zlib from "node:zlib";
 import * as yauzl from "yauzl";
-import { check, FlowError } from "../../errors.js";
+import { check, FlowError, quoted } from "../../errors.js";
 import { reason } from "../../flows/files.js";
 import { type NpyHeader, parseNpyHeader } from "../npy-header.js";
+import { checkIsFile } from "../read-bytes.js";
 
 /** A header longer than this is none. */
 const MAX_HEADER = 1 << 16;
+/** An archive of more files than this is another one, and so many are named. */
+const MAX_ENTRIES = 10_000;
+const SHOWN = 10;
 /** Missing in the first versions of Node 20, where damage is then found only if the numbers do not unpack. */
 const crc32 = zlib.crc32 as typeof zlib.crc32 | undefined;
 
@@ -21,15 +25,17 @@ type Consume = (chunk: Uint8Array, share: number) => void;
 export interface Npz {
   has(name: string): boolean;
   /**
-   * Streams an array. `open` judges its header and returns what takes the bytes of its numbers.
+   * Streams an array. `open` judges its header, and the number of bytes that follow it as the archive says, and
+   * returns what takes these bytes; there are never more.
    *
    * @throws FlowError `input` that names the file and the array, if it is damaged or is not there
    */
-  read(name: string, open: (header: NpyHeader) => Consume): Promise<void>;
+  read(name: string, open: (header: NpyHeader, bytes: number) => Consume): Promise<void>;
 }
 
 /** Opens a .npz file for `action`, and closes it; throws a `FlowError` of code `input` if it is no zip archive. */
 export async function withNpz<T>(path: string, action: (npz: Npz) => Promise<T>): Promise<T> {
+  checkIsFile(path);
   let zip: yauzl.ZipFile;
   const entries = new Map<string, yauzl.Entry>();
   try {
@@ -39,15 +45,25 @@ export async function withNpz<T>(path: string, action: (npz: Npz) => Promise<T>)
   }
   try {
     try {
-      for await (const entry of zip.eachEntry()) entries.set(entry.fileName.replace(/\.npy$/, ""), entry);
+      check(
+        zip.entryCount <= MAX_ENTRIES,
+        "input",
+        `${path}: an archive of ${zip.entryCount} files is no .npz file`,
+      );
+      for await (const entry of zip.eachEntry()) {
+        const name = entry.fileName.replace(/\.npy$/, "");
+        check(!entries.has(name), "input", `${path}: there are two arrays ${quoted(name)} in it`);
+        entries.set(name, entry);
+      }
     } catch (cause) {
+      if (cause instanceof FlowError) throw cause;
       throw unreadable(path, cause);
     }
     return await action({
       has: (name) => entries.has(name),
       async read(name, open) {
         const entry = entries.get(name);
-        const names = [...entries.keys()].sort().join(", ") || "none";
+        const names = [...entries.keys()].sort().slice(0, SHOWN).join(", ") || "none";
         check(
           entry !== undefined,
           "input",
@@ -65,7 +81,7 @@ async function readArray(
   zip: yauzl.ZipFile,
   entry: yauzl.Entry,
   place: string,
-  open: (header: NpyHeader) => Consume,
+  open: (header: NpyHeader, bytes: number) => Consume,
 ): Promise<void> {
   let crc = 0;
   let start: Uint8Array = new Uint8Array(0);
@@ -83,7 +99,7 @@ async function readArray(
       start = Buffer.concat([start, chunk]);
       const header = parseNpyHeader(start, place);
       if (header) {
-        consume = open(header);
+        consume = open(header, entry.uncompressedSize - header.start);
         consume(start.subarray(header.start), done / entry.uncompressedSize);
       } else {
         check(start.length < MAX_HEADER, "input", `${place}: the header of the array does not end`);

@@ -1,9 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { gzipSync } from "node:zlib";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { FlowError } from "../../errors.js";
 import { idxHeader } from "./idx.js";
 import { type ImageSet, imageSize } from "./image-set.js";
@@ -12,6 +13,7 @@ import { type OpenImagesOptions, openImages } from "./open-images.js";
 
 const folder = mkdtempSync(join(tmpdir(), "images-test-"));
 const cacheDir = join(folder, "cache");
+afterEach(() => vi.unstubAllEnvs());
 afterAll(() => rmSync(folder, { recursive: true }));
 
 let folders = 0;
@@ -168,6 +170,16 @@ describe("MNIST", () => {
       { [images]: Buffer.concat([good, good]) },
       "too long: 5 x 4 x 3 values take 76 bytes",
     ],
+    [
+      "a gzipped file that goes on after what its header says",
+      { [`${images}.gz`]: gzipSync(Buffer.concat([good, new Uint8Array(1e6)])) },
+      "too long, unpacks to more than the 76 bytes of its header",
+    ],
+    [
+      "a gzipped file that promises more than there is room for",
+      { [`${images}.gz`]: gzipSync(Buffer.concat([idxHeader([2e5, 200, 200]), new Uint8Array(1e6)])) },
+      "its header promises 8,000 MB, where the images of a file or folder may have at most 4096 MB; MONOTONE_FLOWS_MAX_IMAGES_MB raises this limit",
+    ],
     ["an empty file", { [images]: good.subarray(0, 0) }, "ends within its header, after 0 bytes"],
     ["a header alone", { [images]: good.subarray(0, 10) }, "ends within its header, after 10 bytes"],
     [
@@ -219,6 +231,27 @@ describe("MNIST", () => {
     const broken = packed({ ...mnist, "train-images-idx3-ubyte": good.subarray(0, 50) });
     await failure({ data: "mnist", dataDir: place(broken) });
     expect(readdirSync(cacheDir).length).toBe(before);
+  });
+
+  it("stops unpacking what does not say how long it is", async () => {
+    const before = readdirSync(cacheDir).length;
+    vi.stubEnv("MONOTONE_FLOWS_MAX_IMAGES_MB", "0.5");
+    const dataDir = place({
+      "data_batch_1.bin.gz": gzipSync(new Uint8Array(1e6)),
+      "test_batch.bin": cifar(1),
+    });
+    expect(await failure({ data: "cifar10", dataDir })).toMatch(
+      /data_batch_1\.bin\.gz: its \d+ bytes unpack to more, where the images of a file or folder may have at most 0\.5 MB/,
+    );
+    expect(readdirSync(cacheDir).length).toBe(before);
+  });
+
+  it.skipIf(process.platform !== "linux")("waits for no pipe", async () => {
+    for (const name of ["a-ubyte", "a.npz", "a.bin", "a.bin.gz", "a.csv"]) {
+      const path = join(place({}), name);
+      execFileSync("mkfifo", [path]);
+      expect(await failure({ data: path })).toBe(`input: ${path}: this is a named pipe, not a file`);
+    }
   });
 
   it("says which files are missing, where, and where people get them", async () => {

@@ -9,7 +9,8 @@ import { cifarImages } from "./cifar.js";
 import { digitsCount, digitsLevels, digitsRow, digitsShape } from "./digits.js";
 import { readDigitsCsv } from "./digits-csv.js";
 import { idxImages } from "./idx-images.js";
-import { folderImages, imageFiles } from "./image-folder.js";
+import { imageFiles } from "./image-files.js";
+import { folderImages } from "./image-folder.js";
 import { checkShapes, countImages, type ImagePart, plain, wholeSet } from "./image-part.js";
 import type { ImageSource } from "./image-source.js";
 import { imagenetImages } from "./imagenet.js";
@@ -74,11 +75,16 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageSourc
   const files = list(data);
   const format = knownFormats.find(({ train, test }) => [...train, test].some((file) => find(files, file)));
   if (format) return await openFormat(name, data, format, options);
-  if (["train", "test"].every((part) => files.includes(part) && imageFiles(join(data, part)).length > 0)) {
-    const train = await folderImages(join(data, "train"), options);
-    return whole(name, [train], [await folderImages(join(data, "test"), options)]);
+  // Where all of them are judged, there is one result for each file.
+  const copies = fraction === 1 ? "all" : "once";
+  if (
+    ["train", "test"].every((part) => files.includes(part) && imageFiles(join(data, part)).files.length > 0)
+  ) {
+    const train = await folderImages(join(data, "train"), { ...options, copies });
+    const others = copies === "all" ? copies : { notOf: train };
+    return whole(name, [train], [await folderImages(join(data, "test"), { ...options, copies: others })]);
   }
-  return split(name, [await folderImages(data, options)], seed, fraction);
+  return split(name, [await folderImages(data, { ...options, copies })], seed, fraction);
 }
 
 function unknown(data: string): string {
@@ -189,6 +195,8 @@ async function digitsRows(path: string, options: CacheOptions): Promise<ImagePar
   return { source: path, shape: digitsShape, levels: digitsLevels, images: { ...rows, offset: 0 }, labels };
 }
 
+const remarksOf = (parts: readonly ImagePart[]) => parts.flatMap(({ remarks = [] }) => remarks);
+
 /** Parts that the data set itself has split. */
 function whole(name: string, train: readonly ImagePart[], test: readonly ImagePart[]): ImageSource {
   checkShapes([...train, ...test]);
@@ -200,7 +208,7 @@ function whole(name: string, train: readonly ImagePart[], test: readonly ImagePa
     shape,
     levels,
     ...counts,
-    remarks: [],
+    remarks: remarksOf(train === test ? train : [...train, ...test]),
     train: wholeSet(train),
     test: wholeSet(test),
   };
@@ -218,7 +226,7 @@ function split(name: string, all: readonly ImagePart[], seed: number, fraction: 
   const parts = all.map(plain);
   const train = { count: trainCount, parts, split: { seed, first: testCount } };
   const test = { count: testCount, parts, split: { seed, first: 0 } };
-  return { kind: "raw", name, shape, levels, trainCount, testCount, remarks: [], train, test };
+  return { kind: "raw", name, shape, levels, trainCount, testCount, remarks: remarksOf(all), train, test };
 }
 
 function list(folder: string): string[] {
