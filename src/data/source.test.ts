@@ -44,6 +44,11 @@ describe.each(sources.map((source) => ({ name: source.name, source })))("the sou
     expect(new Set(rows).size).toBe(source.name === "wine" ? 4 : 40);
   });
 
+  it("tests on other samples than those that it trains on", () => {
+    const test = source.test(7, 20).toArray().map(String);
+    for (let i = 0; i < 20; i++) expect(test).not.toContain(String(batch(source, 7, 0, i, 1)));
+  });
+
   it("names its columns", () => {
     expect(source.columns).toHaveLength(source.dim);
   });

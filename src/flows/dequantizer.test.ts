@@ -12,6 +12,7 @@ import { collectGradient } from "../engine/gradients.js";
 import { Random } from "../engine/random.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
+import type { PassKey } from "../logdet/probes.js";
 import { Table } from "../table.js";
 import { objective } from "../training/objectives.js";
 import { Trainer, type TrainingOptions } from "../training/trainer.js";
@@ -97,6 +98,18 @@ it("draws by the numbers of the rows, and of whole pixels alone", async () => {
   expectClose(await flow.logProb(x.slice(1), { seed: 4, first: 1 }), all.slice(1), 1e-12);
   expect(await flow.logProb(new Table(3, 4, PIXELS.map(Math.floor)), { seed: 4 })).toEqual(all);
   expect(await flow.logProb(x, { seed: 5 })).not.toEqual(all);
+});
+
+it("draws other noise for another step, seed and image", async () => {
+  const flow = await randomFlow(declaration(2, 2));
+  const image = PIXELS.subarray(0, 4);
+  const draw = async (key: Partial<PassKey>) =>
+    (await flow.dequantizer!.draw(image, 1, { seed: 4, step: 1, first: 2, ...key })).noisy;
+  const own = await draw({});
+  expect(await draw({})).toEqual(own);
+  for (const key of [{ seed: 5 }, { step: 2 }, { first: 3 }]) {
+    expect(await draw(key), JSON.stringify(key)).not.toEqual(own);
+  }
 });
 
 /** Standard normal deviates that cover the cube of noise up to about 1e-5 at each end. */

@@ -259,3 +259,17 @@ it("reaches its tolerance where a large G(0) puts the solution far from the targ
     }
   }
 });
+
+it("starts with weights of its own in every block, for every seed", async () => {
+  const weights = async (seed: number) => {
+    const flow = await Flow.create(monotoneFlow({ dim: 2, ...small }), {
+      engine: new ReferenceEngine(),
+      seed,
+    });
+    const blocks = flow.blocks.map(({ index }) => `bijections.${index}.weight.0`);
+    return blocks.map((name) => String(flow.parameters.list.find((p) => p.name === name)?.values));
+  };
+  const own = await weights(3);
+  expect(await weights(3)).toEqual(own);
+  expect(new Set([...own, ...(await weights(4))]).size).toBe(4);
+});

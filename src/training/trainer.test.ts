@@ -184,7 +184,7 @@ describe("every step of training", () => {
         expect(call[2], "the key of the noise").toMatchObject({ seed: 3, step });
         const { noisy } = await result.value;
         for (let i = 0; i < call[1]; i++) {
-          rows.push(Array.from(noisy.subarray(4 * i, 4 * i + 4), (x: number) => (x % 1).toFixed(9)).join());
+          rows.push(Array.from(noisy.subarray(4 * i, 4 * i + 4), (x: number) => (x % 1).toFixed(3)).join());
         }
       }
       return rows;

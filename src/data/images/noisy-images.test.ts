@@ -93,6 +93,19 @@ describe("noisy images", () => {
     }
     // Five standard errors.
     expect(Math.abs(mirrored - 500)).toBeLessThan(80);
+    // And not the same ones at every step, for every seed.
+    const turned = (seed: number, step: number) => {
+      source.fill(rows, seed, step, 0, 1000);
+      return Array.from({ length: 1000 }, (_, i) => Math.floor(rows[6 * i]) % 10 !== 0);
+    };
+    const own = turned(1, 0);
+    for (const [seed, step] of [
+      [1, 1],
+      [2, 0],
+    ]) {
+      const same = turned(seed, step).filter((t, i) => t === own[i]).length;
+      expect(Math.abs(same - 500), `mirrored as before, seed ${seed}, step ${step}`).toBeLessThan(80);
+    }
   });
 
   it("gives the test set in its order, a part of it where asked, always with the same noise", () => {
