@@ -3,14 +3,16 @@
 import type { DataSource } from "../data/source.js";
 import { reloadData } from "../experiments/data.js";
 import type { Flow } from "../flows/flow.js";
-import { loadFlow } from "../flows/model-files.js";
 import { dataSource } from "../training/job.js";
 import { Run } from "../training/run.js";
+import { remark } from "./output.js";
 
 export async function openModel(path: string): Promise<{ run: Run; flow: Flow }> {
   const run = Run.open(path);
-  run.requireModel();
-  return { run, flow: await loadFlow(run.path) };
+  const flow = await run.loadModel();
+  const unguarded = run.remark();
+  if (unguarded !== null) remark(unguarded);
+  return { run, flow };
 }
 
 export async function trainingSource(run: Run): Promise<DataSource> {

@@ -10,7 +10,7 @@ import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
 import type { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import { version } from "../package.js";
-import { loadCheckpoint } from "../training/checkpoint.js";
+import { findCheckpoint } from "../training/checkpoint.js";
 import { dataSource } from "../training/job.js";
 import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { likelihood, type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
@@ -243,13 +243,15 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
     `--resume goes on as the run was started; --${given?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} cannot be changed`,
   );
   const run = Run.open(options.resume as string);
+  run.lock();
   const { config } = run;
   check(
     config.origin === undefined,
     "usage",
     `${run.path} was imported, without the state of its training; it can be evaluated, sampled and exported`,
   );
-  const state = loadCheckpoint(run.file("checkpoint"));
+  const found = findCheckpoint(run.file("checkpoint"), run);
+  const state = found?.checkpoint ?? null;
   const done = state?.step ?? 0;
   const model = run.summary();
   if (options.steps !== undefined) config.training.steps = integer("--steps", options.steps, 1);
@@ -266,6 +268,9 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   const data = await reloadData(config.data, config.training.seed, run.path);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.sweep();
+  for (const sentence of found?.damage ?? []) remark(`Passed over: ${sentence}`);
+  const unguarded = run.remark();
+  if (unguarded !== null) remark(unguarded);
   return { run, data: data.job, state };
 }
 

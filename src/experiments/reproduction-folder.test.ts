@@ -27,8 +27,8 @@ it("starts a folder, and opens it again with the same settings only", () => {
     /\(slopes\.lipschitz\.1 0\.2 there, 0\.3 here\)/,
   );
   refused({ settings: { seed: 0 } }, /\(slopes \{"lipschitz":\[0\.1,0\.2\]\} there, missing here\)/);
-  refused({ version: "2.0.0" }, /version "1\.0\.0" there, "2\.0\.0" here/);
-  refused({ reproduction: "1d" }, /reproduction "theory" there, "1d" here/);
+  refused({ version: "2.0.0" }, /version '1\.0\.0' there, '2\.0\.0' here/);
+  refused({ reproduction: "1d" }, /reproduction 'theory' there, '1d' here/);
   expect(readFileSync(join(path, "settings.json"), "utf8")).toBe(before);
 });
 

@@ -4,8 +4,8 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { isDeepStrictEqual } from "node:util";
 import { check, FlowError } from "../errors.js";
+import { firstDifference } from "../flows/difference.js";
 import { readFile, writeFileAtomically } from "../flows/files.js";
 import { parseJson } from "../flows/json.js";
 
@@ -71,35 +71,15 @@ function checkSettings(path: string, found: unknown, wanted: FolderSettings): vo
     `${path} holds something else: its ${SETTINGS} is not that of a reproduction; choose another folder with --out`,
   );
   // As the file holds them: undefined and other things that JSON does not know are gone.
-  const difference = differenceOf(found, JSON.parse(JSON.stringify(wanted)));
+  const difference = firstDifference(found, JSON.parse(JSON.stringify(wanted)));
   if (difference === null) return;
-  const [place, there, here] = difference;
+  // "settings" is where the settings are, which the sentence says already.
+  const place = difference.place.replace(/^settings\./, "");
+  const { a: there, b: here } = difference;
   throw new FlowError(
     "run",
     `${path} was made with other settings (${place} ${there} there, ${here} here); choose another folder with --out`,
   );
-}
-
-/** The first place where two JSON values differ, and what they have there; null where they are equal. */
-function differenceOf(a: unknown, b: unknown, place = ""): [string, string, string] | null {
-  if (isDeepStrictEqual(a, b)) return null;
-  if (typeof a === "object" && typeof b === "object" && a !== null && b !== null) {
-    for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) {
-      const [left, right] = [a, b].map((object) => (object as Record<string, unknown>)[key]);
-      // "settings" is where the settings are, which the sentence says already.
-      const inner = place === "" ? (key === "settings" ? "" : key) : `${place}.${key}`;
-      const found = differenceOf(left, right, inner);
-      if (found) return found;
-    }
-  }
-  return [place, brief(a), brief(b)];
-}
-
-const MAX_BRIEF = 60;
-
-function brief(value: unknown): string {
-  const text = JSON.stringify(value) ?? "missing";
-  return text.length <= MAX_BRIEF ? text : `${text.slice(0, MAX_BRIEF)}…`;
 }
 
 /** Seconds from a file that may be missing: the time taken is no reason to fail. */

@@ -19,9 +19,10 @@ const stop = () => process.kill(process.pid, "SIGTERM");
 process.once("disconnect", stop);
 try {
   const run = Run.open(process.argv[2]);
+  run.lock();
   run.sweep();
   const { steps, seed } = run.config.training;
-  const state = loadCheckpoint(run.file("checkpoint"));
+  const state = loadCheckpoint(run.file("checkpoint"), run);
   let told = 0;
   let mean: number | null = null;
   const { data } = run.config;

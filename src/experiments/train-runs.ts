@@ -130,7 +130,7 @@ class Board {
     for (const run of runs) {
       const wanted = run.config.training.steps;
       const ended = isFinished(run);
-      const done = ended ? wanted : (loadCheckpoint(run.file("checkpoint"))?.step ?? 0);
+      const done = ended ? wanted : (loadCheckpoint(run.file("checkpoint"), run)?.step ?? 0);
       const numbers = run.config.training.batch * run.config.flow.dim;
       this.#runs.set(basename(run.path), { done, wanted, numbers, loss: null, ended });
     }

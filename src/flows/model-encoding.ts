@@ -3,6 +3,7 @@
  * their own and that of the declaration that they belong to. Needs no file system.
  */
 import type { Engine } from "../engine/engine.js";
+import { firstBeyondFloat32 } from "../engine/parameters.js";
 import { check, quoted } from "../errors.js";
 import { parseDeclaration } from "./declaration.js";
 import { Flow } from "./flow.js";
@@ -23,7 +24,12 @@ export interface EncodedFlow {
   weights: Uint8Array;
 }
 
+/** Throws a `numerical` error that names the first tensor with a number that is none in float32. */
 export function encodeFlow(flow: Flow): EncodedFlow {
+  for (const { name, values } of flow.parameters.list) {
+    const wrong = firstBeyondFloat32(values);
+    check(wrong < 0, "numerical", `the flow has ${values[wrong]} in its tensor ${quoted(name)}`);
+  }
   const tensors = new Map(flow.parameters.list.map(({ name, shape, values }) => [name, { shape, values }]));
   const declaration = new TextEncoder().encode(`${JSON.stringify(flow.declaration, null, 2)}\n`);
   const metadata = { format: FORMAT, declaration: sha256(declaration) };

@@ -176,7 +176,7 @@ function entryOf(name: string, entry: unknown, file: string): Entry {
 
 function checkSeal(bytes: Uint8Array, header: Uint8Array, checksum: string, file: string): void {
   const place = checksumPlace(header, checksum);
-  const blank = bytes.slice();
+  const blank = new Uint8Array(bytes);
   if (place !== null) blank.fill(0x30, 8 + place, 8 + place + NO_CHECKSUM.length);
   check(
     place !== null && sha256(blank) === checksum,
@@ -187,9 +187,9 @@ function checkSeal(bytes: Uint8Array, header: Uint8Array, checksum: string, file
 
 /** Little-endian numbers. */
 function numbers(bytes: Uint8Array, dtype: keyof typeof WIDTH): Float64Array {
-  // A copy starts at a multiple of 8, as typed arrays need it.
-  if (littleEndian && dtype === "F64") return new Float64Array(bytes.slice().buffer);
-  if (littleEndian) return Float64Array.from(new Float32Array(bytes.slice().buffer));
+  // A copy starts at a multiple of 8, as typed arrays need it. (The slice of a Buffer is none.)
+  if (littleEndian && dtype === "F64") return new Float64Array(new Uint8Array(bytes).buffer);
+  if (littleEndian) return Float64Array.from(new Float32Array(new Uint8Array(bytes).buffer));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = bytes.length / WIDTH[dtype];
   return Float64Array.from({ length: count }, (_, i) =>

@@ -1,25 +1,45 @@
 /**
  * A run directory: `config.json` (everything resolved), `flow.json` and `model.safetensors` (the model),
- * `metrics.jsonl`, `checkpoint/` (the newest complete one), `summary.json`, `figures/`.
+ * `metrics.jsonl`, `checkpoint/` (the newest complete one), `summary.json`, `figures/`, and `manifest.json` with the
+ * checksums of all that does not change any more. What is read is compared with the manifest first.
  */
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { appendFileSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import type { Engine } from "../engine/engine.js";
 import { check, FlowError, quoted } from "../errors.js";
 import { parseDeclaration } from "../flows/declaration.js";
-import { makeFolder, readFile, reason, writeFileAtomically } from "../flows/files.js";
+import { firstDifference } from "../flows/difference.js";
+import { makeFolder, reason, writeFileAtomically } from "../flows/files.js";
+import type { Flow } from "../flows/flow.js";
 import { firstIssue, parseJson } from "../flows/json.js";
+import { readIfThere, readListed, readListing, unlist, writeListed } from "../flows/listed-files.js";
+import { checkListed, type Listing, MANIFEST_FILE } from "../flows/manifest.js";
+import { DECLARATION_FILE, type EncodedFlow, WEIGHTS_FILE } from "../flows/model-encoding.js";
+import { loadFlow } from "../flows/model-files.js";
+import { sha256 } from "../flows/sha256.js";
+import { type Metrics, metricsLine, parseMetrics } from "./metrics.js";
+import { LOCK_REMAINS, lock, unlock } from "./run-lock.js";
 
-/** Rises whenever older run directories can no longer be read. */
-export const RUN_FORMAT = 1;
+/** Rises whenever earlier versions can no longer read run directories. Of format 1 there is no manifest. */
+export const RUN_FORMAT = 2;
+const WITHOUT_MANIFEST = 1;
+
+const CONFIG = "config.json";
+const SUMMARY = "summary.json";
+const METRICS = "metrics.jsonl";
+/** What a manifest lists. */
+const LISTED = [CONFIG, DECLARATION_FILE, WEIGHTS_FILE, SUMMARY] as const;
 
 /** A file that a process was writing when it was killed. */
 const PARTIAL = /\.\d+\.partial$/;
 
 const count = z.number().int().positive();
+/** More steps would take centuries. */
+const steps = count.max(1e12);
 
 const config = z.strictObject({
-  format: z.literal(RUN_FORMAT),
+  format: z.union([z.literal(RUN_FORMAT), z.literal(WITHOUT_MANIFEST)]),
   version: z.string(),
   preset: z.string(),
   /** Of a model that was trained elsewhere: by whose code, its checkpoint, and the options of that training. */
@@ -54,7 +74,7 @@ const config = z.strictObject({
     }),
   ]),
   training: z.strictObject({
-    steps: count,
+    steps,
     batch: count,
     seed: z.number().int().nonnegative(),
     learningRate: z.number().positive(),
@@ -79,7 +99,7 @@ const config = z.strictObject({
 
 /** The part of `summary.json` that is read again. */
 const summary = z.object({
-  steps: count,
+  steps,
   testLoss: z.number(),
   standardError: z.number(),
   unit: z.string().optional(),
@@ -93,19 +113,7 @@ type Parsed = z.infer<typeof config>;
 export type RunConfig = Omit<Parsed, "flow"> & { flow: ReturnType<typeof parseDeclaration> };
 export type DataConfig = RunConfig["data"];
 
-export interface Metrics {
-  step: number;
-  /** Mean training loss since the line before, in the unit of the run's score. */
-  loss: number;
-  /** Network evaluations a solve, mean over the blocks. */
-  evaluations: number;
-  /** Samples whose solver missed its tolerance, since the line before. */
-  unconverged: number;
-  /** Training time since the start of the run, in seconds. */
-  seconds: number;
-  /** Test loss at this step, where it was measured. */
-  testLoss?: number;
-}
+export type { Metrics };
 
 export class Run {
   readonly path: string;
@@ -121,64 +129,140 @@ export class Run {
     let unmake = () => {};
     try {
       unmake = makeFolder(path);
+    } catch (cause) {
+      throw new FlowError("output", `cannot make the run directory ${path}: ${reason(cause)}`, { cause });
+    }
+    try {
+      lock(path);
+      const remains = (name: string) =>
+        PARTIAL.test(name) || LOCK_REMAINS.test(name) || name === MANIFEST_FILE;
       check(
-        readdirSync(path).every((name) => PARTIAL.test(name)),
+        readdirSync(path).every(remains),
         "usage",
         `${path} is not empty; choose another --out, or go on with --resume ${path}`,
       );
-    } catch (cause) {
-      if (cause instanceof FlowError) throw cause;
-      throw new FlowError("output", `cannot make the run directory ${path}: ${reason(cause)}`, { cause });
-    }
-    const run = new Run(path, config);
-    try {
+      rmSync(join(path, MANIFEST_FILE), { force: true });
+      const run = new Run(path, config);
       run.writeConfig();
+      unlock(path);
+      return run;
     } catch (error) {
+      unlock(path);
       unmake();
       throw error;
     }
-    return run;
   }
 
   /** Opens the run in a folder; throws a `run` error that says what is missing or wrong there. */
   static open(path: string): Run {
-    check(existsSync(path) && statSync(path).isDirectory(), "run", `there is no run directory ${path}`);
-    const file = join(path, "config.json");
+    const folder = statOf(path)?.isDirectory();
+    check(folder === true, "run", `there is no run directory ${path}`);
+    const file = join(path, CONFIG);
+    const bytes = readIfThere(file);
     check(
-      existsSync(file),
+      bytes !== null,
       "run",
       `${path} is not a run directory, or its first writing was cut short: it has no config.json`,
     );
-    const raw = parseJson(readFile(file, "run"), file);
-    const format = (raw as { format?: unknown } | null)?.format;
-    check(
-      format === RUN_FORMAT,
-      "run",
-      `${path} was written by another version (format ${quoted(format)}; this one reads format ${RUN_FORMAT})`,
-    );
-    const parsed = config.safeParse(raw);
-    if (!parsed.success) {
-      throw new FlowError("run", `${file} is damaged ${firstIssue(parsed.error)}`);
-    }
-    return new Run(path, { ...parsed.data, flow: parseDeclaration(parsed.data.flow, file) });
+    return new Run(path, parseConfig(bytes, readListing(path), file));
+  }
+
+  /** The name of what this run computes: of its flow, data and training, but for the number of steps. */
+  get identity(): string {
+    return identityOf(this.config);
+  }
+
+  /** Whether an earlier version has started it, which wrote no checksums. */
+  get withoutChecksums(): boolean {
+    return this.config.format === WITHOUT_MANIFEST;
+  }
+
+  /** A sentence for those who read files of the run that nothing guards; null where there are none. */
+  remark(): string | null {
+    if (!this.withoutChecksums) return null;
+    const listing = readListing(this.path);
+    const unguarded = LISTED.filter((name) => !listing?.has(name) && statOf(this.file(name)));
+    if (unguarded.length === 0) return null;
+    return `${this.path} was written by an earlier version without checksums: changes of ${unguarded.join(", ")} since then cannot be noticed`;
   }
 
   file(...names: string[]): string {
     return join(this.path, ...names);
   }
 
-  writeConfig(): void {
-    writeFileAtomically(this.file("config.json"), `${JSON.stringify(this.config, null, 2)}\n`);
+  /** Makes this process the only one that trains here; throws a `run` error if another one does. */
+  lock(): void {
+    lock(this.path);
   }
 
-  /** What training said of the model that it wrote, or null where it has not ended: `summary.json` comes last. */
+  unlock(): void {
+    unlock(this.path);
+  }
+
+  writeConfig(): void {
+    writeListed(this.path, { [CONFIG]: `${JSON.stringify(this.config, null, 2)}\n` });
+  }
+
+  /**
+   * What training said of the model that it wrote, or null where it has not ended: `summary.json` comes last. Throws a
+   * `run` error for a summary that is damaged or another run's.
+   */
   summary(): Summary | null {
-    try {
-      const read = summary.safeParse(JSON.parse(readFileSync(this.file("summary.json"), "utf8")));
-      return read.success ? read.data : null;
-    } catch {
-      return null;
+    const bytes = this.#read(SUMMARY);
+    if (bytes === null) return null;
+    const file = this.file(SUMMARY);
+    const read = summary.safeParse(parseJson(bytes, file));
+    if (!read.success) throw new FlowError("run", `${file} is damaged ${firstIssue(read.error)}`);
+    return read.data;
+  }
+
+  /** Writes the model of the last step; what the summary says of an earlier one goes first. */
+  writeModel(encoded: EncodedFlow): void {
+    writeListed(this.path, {
+      [SUMMARY]: null,
+      [WEIGHTS_FILE]: encoded.weights,
+      [DECLARATION_FILE]: encoded.declaration,
+    });
+  }
+
+  /** Writes what training says of its model, and lists the metrics, which are complete. */
+  writeSummary(content: Summary): void {
+    const lines = this.#read(METRICS);
+    writeListed(this.path, {
+      ...(lines ? { [METRICS]: lines } : {}),
+      [SUMMARY]: `${JSON.stringify(content, null, 2)}\n`,
+    });
+  }
+
+  /**
+   * The model that training has written. Throws a `run` error if there is none yet, if a file is not what the manifest
+   * lists, or the flow is not that of the configuration; an `input` error if a file is damaged.
+   */
+  async loadModel(options: { engine?: Engine; capacity?: number } = {}): Promise<Flow> {
+    const listing = this.#listing();
+    const bytes = LISTED.map((name) => readListed(this.path, listing, name));
+    readListed(this.path, listing, METRICS);
+    const model = bytes[LISTED.indexOf(WEIGHTS_FILE)];
+    check(
+      model !== null,
+      "run",
+      `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`,
+    );
+    for (const [i, name] of LISTED.entries()) {
+      check(
+        bytes[i] === null || listing === null || this.withoutChecksums || listing.has(name),
+        "run",
+        `${this.file(name)} is not in the manifest of its folder: it is of another run`,
+      );
     }
+    const flow = await loadFlow(this.path, options);
+    const difference = firstDifference(flow.declaration, this.config.flow);
+    check(
+      difference === null,
+      "run",
+      `${this.file(DECLARATION_FILE)} declares another flow than ${CONFIG} (${difference?.place} is ${difference?.a}, not ${difference?.b}): one of them is of another run`,
+    );
+    return flow;
   }
 
   /** Removes what a process that was killed while it wrote has left. */
@@ -188,41 +272,83 @@ export class Run {
     }
   }
 
-  /** Throws unless the run has a model. */
-  requireModel(): void {
-    check(
-      existsSync(this.file("model.safetensors")),
-      "run",
-      `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`,
-    );
-  }
-
+  /** All lines of metrics; throws a `run` error that names the first line that is damaged. */
   metrics(): Metrics[] {
-    if (!existsSync(this.file("metrics.jsonl"))) return [];
-    const lines = readFileSync(this.file("metrics.jsonl"), "utf8").split("\n");
-    // The last line of a killed run may be cut short.
-    return lines.flatMap((line) => {
-      try {
-        return line ? [JSON.parse(line) as Metrics] : [];
-      } catch {
-        return [];
-      }
-    });
+    const bytes = this.#read(METRICS);
+    return bytes === null ? [] : parseMetrics(bytes, this.file(METRICS));
   }
 
   appendMetrics(metrics: Metrics): void {
     try {
-      appendFileSync(this.file("metrics.jsonl"), `${JSON.stringify(metrics)}\n`);
+      appendFileSync(this.file(METRICS), metricsLine(metrics));
     } catch (cause) {
-      throw new FlowError("output", `cannot write ${this.file("metrics.jsonl")}: ${reason(cause)}`, {
-        cause,
-      });
+      throw new FlowError("output", `cannot write ${this.file(METRICS)}: ${reason(cause)}`, { cause });
     }
   }
 
-  /** Forgets the metrics after a step: those of steps that will be done again. */
+  /** Forgets the metrics after a step, those of steps that will be done again; more may follow then. */
   truncateMetrics(step: number): void {
     const kept = this.metrics().filter((line) => line.step <= step);
-    writeFileAtomically(this.file("metrics.jsonl"), kept.map((line) => `${JSON.stringify(line)}\n`).join(""));
+    unlist(this.path, METRICS);
+    writeFileAtomically(this.file(METRICS), kept.map(metricsLine).join(""));
+  }
+
+  #listing(): Listing | null {
+    const listing = readListing(this.path);
+    check(
+      listing !== null || this.withoutChecksums,
+      "run",
+      `${this.path} lacks its ${MANIFEST_FILE}: nothing says whether its files are as they were written`,
+    );
+    return listing;
+  }
+
+  #read(name: string): Uint8Array | null {
+    return readListed(this.path, this.#listing(), name);
+  }
+}
+
+/**
+ * The configuration that the bytes of a `config.json` hold; `listing` is that of its folder. Throws an `input` or `run`
+ * error that names the file.
+ */
+export function parseConfig(bytes: Uint8Array, listing: Listing | null, file: string): RunConfig {
+  const raw = parseJson(bytes, file);
+  const format = (raw as { format?: unknown } | null)?.format;
+  check(
+    format === RUN_FORMAT || format === WITHOUT_MANIFEST,
+    "run",
+    `${file} was written by another version (format ${quoted(format)}; this one reads format ${RUN_FORMAT} and before)`,
+  );
+  check(
+    listing !== null || format === WITHOUT_MANIFEST,
+    "run",
+    `${file} has no ${MANIFEST_FILE} beside it: nothing says whether it is as it was written`,
+  );
+  if (listing) checkListed(listing, CONFIG, bytes, file);
+  const parsed = config.safeParse(raw);
+  if (!parsed.success) throw new FlowError("run", `${file} is damaged ${firstIssue(parsed.error)}`);
+  return { ...parsed.data, flow: parseDeclaration(parsed.data.flow, file) };
+}
+
+/** The hash of all that a run's numbers depend on but for the number of steps and of threads. */
+export function identityOf({ preset, data, training: { steps: _, ...training }, flow }: RunConfig): string {
+  return sha256(new TextEncoder().encode(canonical({ preset, data, training, flow })));
+}
+
+/** JSON with its keys in order. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner) =>
+    typeof inner === "object" && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
+
+function statOf(path: string) {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw new FlowError("run", `cannot read ${path}: ${reason(cause)}`, { cause });
   }
 }

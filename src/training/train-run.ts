@@ -4,10 +4,9 @@
  */
 import type { DataSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
-import { writeFileAtomically } from "../flows/files.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
-import { saveFlow } from "../flows/model-files.js";
+import { encodeFlow } from "../flows/model-encoding.js";
 import { withRanks } from "../ranks/pool.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
 import { bitsPerDimension, densities, type Evaluation, summarise } from "./evaluate.js";
@@ -105,9 +104,19 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
  * Trains to the last step of the run's configuration, and leaves the model, `metrics.jsonl`, the last checkpoint and
  * `summary.json` (last) in its directory. SIGINT, SIGTERM and SIGHUP stop it after the step at hand, or in the midst of a
  * test, with a checkpoint and an `internal` error that names `goOn`; a second one ends the process at once. Throws a
- * `numerical` error that names the last good checkpoint if the loss is no longer finite.
+ * `numerical` error that names the last good checkpoint if the loss is no longer finite, a `run` error if another
+ * process trains in the directory.
  */
-export async function trainRun({ run, data, state }: RunJob, options: RunOptions): Promise<RunResult> {
+export async function trainRun(job: RunJob, options: RunOptions): Promise<RunResult> {
+  job.run.lock();
+  try {
+    return await trainLocked(job, options);
+  } finally {
+    job.run.unlock();
+  }
+}
+
+async function trainLocked({ run, data, state }: RunJob, options: RunOptions): Promise<RunResult> {
   const { config } = run;
   const { steps, seed } = config.training;
   const source = await dataSource(data);
@@ -140,6 +149,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
       async onStep(trainer, result) {
         stepTimes.push(performance.now() - stepBegan);
         const { step } = trainer;
+        saver.prove();
         saver.save();
         options.onStep?.(step, score.perNat * result.loss);
         log.add(result);
@@ -159,7 +169,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
       const test = await withRanks(flow, (pool) => score.measure(pool, testSamples), { ranks });
       check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
       saver.save();
-      saveFlow(flow, run.path);
+      run.writeModel(encodeFlow(flow));
       stepTimes.sort((a, b) => a - b);
       const summary = {
         run: run.path,
@@ -176,7 +186,7 @@ export async function trainRun({ run, data, state }: RunJob, options: RunOptions
         peakMemoryMB: process.resourceUsage().maxRSS / 1024,
       };
       await options.onTrained?.(flow, { summary, test });
-      writeFileAtomically(run.file("summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
+      run.writeSummary(summary);
       return { summary, test };
     });
     if (result) return result;
@@ -266,11 +276,15 @@ class MetricsLog {
 /** A checkpoint is good, and written, once a step from it has a finite loss. */
 class CheckpointSaver {
   readonly #folder: string;
+  readonly #identity: string;
   #pending: Checkpoint | null = null;
   #good: number | null;
+  /** Whether a step from that one had a finite loss, as far as this process knows. */
+  #proved = false;
 
   constructor(run: Run, state: Checkpoint | null) {
     this.#folder = run.file("checkpoint");
+    this.#identity = run.identity;
     this.#good = state && state.step > 0 ? state.step : null;
   }
 
@@ -278,9 +292,14 @@ class CheckpointSaver {
     this.#pending = checkpoint;
   }
 
+  /** A step had a finite loss. */
+  prove(): void {
+    this.#proved = true;
+  }
+
   save(): void {
     if (this.#pending === null) return;
-    saveCheckpoint(this.#folder, this.#pending);
+    saveCheckpoint(this.#folder, this.#pending, this.#identity);
     this.#good = this.#pending.step;
     this.#pending = null;
   }
@@ -293,8 +312,8 @@ class CheckpointSaver {
   }
 
   lastGood(): string {
-    return this.#good === null
-      ? "there is no checkpoint yet"
-      : `the last good checkpoint is that of step ${this.#good}, in ${this.#folder}`;
+    if (this.#good === null) return "there is no checkpoint yet";
+    if (!this.#proved) return `the checkpoint of step ${this.#good}, in ${this.#folder}, leads there at once`;
+    return `the last good checkpoint is that of step ${this.#good}, in ${this.#folder}`;
   }
 }

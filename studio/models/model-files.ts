@@ -1,5 +1,6 @@
 /** The files of a model: a run directory, its ZIP file, or flow.json and model.safetensors, dropped, chosen or fetched. */
 import { unzipSync } from "fflate";
+import { checkListed, parseManifest } from "../library.js";
 
 /** By name. */
 export type Contents = ReadonlyMap<string, Uint8Array>;
@@ -13,7 +14,8 @@ export interface Config {
 /** Larger files are no models that a page could work with. */
 const MOST_BYTES = 200e6;
 const NEEDED = ["flow.json", "model.safetensors"] as const;
-const WANTED = [...NEEDED, "config.json", "data.csv"];
+const MANIFEST = "manifest.json";
+const WANTED = [...NEEDED, "config.json", "data.csv", MANIFEST];
 
 /** Reads files; throws an error in words. */
 export async function contentsOf(files: readonly File[]): Promise<Contents> {
@@ -49,13 +51,18 @@ export async function fetchModel(folder: string): Promise<Contents> {
   return new Map(await Promise.all(fetched));
 }
 
-/** The two files that make a model; throws an error in words if one is missing. */
+/** The two files that make a model; throws an error in words if one is missing, or not what the manifest lists. */
 export function partsOf(contents: Contents, title: string): { declaration: Uint8Array; weights: Uint8Array } {
   const missing = NEEDED.filter((name) => !contents.has(name));
   if (missing.length > 0) {
     throw new Error(
       `A model is made of flow.json and model.safetensors; ${missing.join(" and ")} ${missing.length === 1 ? "is" : "are"} missing in ${title}.`,
     );
+  }
+  const manifest = contents.get(MANIFEST);
+  if (manifest) {
+    const listing = parseManifest(manifest, MANIFEST);
+    for (const [name, bytes] of contents) checkListed(listing, name, bytes, name);
   }
   const [declaration, weights] = NEEDED.map((name) => contents.get(name) as Uint8Array);
   return { declaration, weights };

@@ -1,6 +1,6 @@
 /** A run directory as a ZIP file, as the command line reads it once it is unpacked. */
 import { strToU8, zipSync } from "fflate";
-import { formatCsv, type RunConfig, Table, TEST_FRACTION } from "../library.js";
+import { formatCsv, manifestOf, type RunConfig, sha256, Table, TEST_FRACTION } from "../library.js";
 import type { Data, OwnTable } from "./data.js";
 import type { ModelResult } from "./messages.js";
 import type { Training } from "./training.js";
@@ -17,19 +17,12 @@ export interface RunContent {
   model: ModelResult;
 }
 
-/** Throws if own data cannot be hashed: browsers do that only for pages from this machine or over HTTPS. */
-export async function runFolder({
-  name,
-  preset,
-  data,
-  training,
-  model,
-}: RunContent): Promise<Uint8Array<ArrayBuffer>> {
+export function runFolder({ name, preset, data, training, model }: RunContent): Uint8Array<ArrayBuffer> {
   const { job, threads, schedule } = training;
   const { batch, seed, learningRate, l2 } = job.options;
   const table = data.own ? ownCsv(data.own) : null;
   const config: RunConfig = {
-    format: 1,
+    format: 2,
     version: STUDIO_VERSION,
     preset,
     data:
@@ -39,7 +32,7 @@ export async function runFolder({
             kind: "table",
             path: DATA_FILE,
             columns: [...data.own.columns],
-            sha256: await sha256(table),
+            sha256: sha256(table),
             testFraction: TEST_FRACTION,
           },
     training: {
@@ -76,21 +69,14 @@ export async function runFolder({
     "summary.json": json(summary),
     ...(table ? { [DATA_FILE]: table } : {}),
   };
+  // The hash of the data stands in config.json.
+  const { [DATA_FILE]: _, ...listed } = files;
+  const all = { ...files, "manifest.json": strToU8(manifestOf(listed)) };
   // Full paths: a folder in its own right would become an entry without content.
-  const entries = Object.entries(files).map(([file, content]) => [`${name}/${file}`, content] as const);
+  const entries = Object.entries(all).map(([file, content]) => [`${name}/${file}`, content] as const);
   return zipSync(Object.fromEntries(entries), { level: 6 });
 }
 
 export function ownCsv({ values, columns }: OwnTable): Uint8Array<ArrayBuffer> {
   return strToU8(formatCsv(new Table(values.length / 2, 2, values), columns)) as Uint8Array<ArrayBuffer>;
-}
-
-async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  if (!crypto.subtle) {
-    throw new Error(
-      "The model of your own data can be saved only from a page of this machine or over HTTPS.",
-    );
-  }
-  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
-  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

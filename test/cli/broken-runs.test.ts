@@ -1,6 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
+import { reseal } from "../support/run-directory.js";
 import { expectComplaint, json, run, snapshot, temporary, writeTable } from "./cli.js";
 
 const folder = temporary();
@@ -58,49 +60,78 @@ const cases: [string, string[], RegExp, (name: string) => void][] = [
   [
     "of another version",
     ["evaluate", "resume"],
-    /was written by another version \(format 99; this one reads format \d+\)/,
+    /was written by another version \(format 99; this one reads format 2 and before\)/,
     (name) => edit(name, (config) => ({ ...config, format: 99 })),
   ],
   [
-    "with a damaged configuration",
+    "with a changed configuration",
+    ["evaluate"],
+    /config\.json is not what its folder's manifest\.json lists/,
+    (name) => edit(name, (config) => ({ ...config, preset: "other" })),
+  ],
+  [
+    "with a configuration that lacks something",
     ["evaluate"],
     /config\.json is damaged at training/,
-    (name) => edit(name, ({ training: _, ...config }) => config),
+    (name) => {
+      edit(name, ({ training: _, ...config }) => config);
+      reseal(path(name));
+    },
   ],
   [
     "without a model",
     ["evaluate", "sample", "verify", "score"],
     /has no model yet: .*--resume/,
-    (name) => rmSync(path(name, "model.safetensors")),
+    (name) => {
+      for (const file of ["model.safetensors", "flow.json", "summary.json"]) rmSync(path(name, file));
+      reseal(path(name));
+    },
   ],
   [
     "with half a model",
     ["evaluate", "sample"],
-    /model\.safetensors is cut short/,
+    /model\.safetensors is not what its folder's manifest\.json lists/,
     (name) => cut(name, "model.safetensors"),
   ],
   [
     "with an empty model",
     ["score"],
-    /model\.safetensors is not a safetensors file, or is cut short/,
+    /model\.safetensors is not what its folder's manifest\.json lists/,
     (name) => truncateSync(path(name, "model.safetensors")),
   ],
-  ["with half a declaration", ["evaluate"], /flow\.json is not valid JSON/, (name) => cut(name, "flow.json")],
+  [
+    "with half a declaration",
+    ["evaluate"],
+    /flow\.json is not what its folder's/,
+    (name) => cut(name, "flow.json"),
+  ],
   [
     "with the weights of another flow",
     ["sample"],
     /flow\.json is not what .*model\.safetensors was written with/,
-    (name) =>
-      writeFileSync(
-        path(name, "flow.json"),
-        readFileSync(path(name, "flow.json"), "utf8").replaceAll('"depth": 3', '"depth": 4'),
-      ),
+    (name) => {
+      const declaration = readFileSync(path(name, "flow.json"), "utf8");
+      writeFileSync(path(name, "flow.json"), declaration.replaceAll('"depth": 3', '"depth": 4'));
+      reseal(path(name));
+    },
   ],
   [
     "with half a checkpoint",
     ["resume"],
     /step-00000003\.safetensors is cut short/,
     (name) => cut(name, ...checkpoint),
+  ],
+  [
+    "that another process trains",
+    ["resume", "train"],
+    new RegExp(
+      `process ${process.pid} is training in that-another-process-trains: wait for its end, or stop it`,
+    ),
+    (name) =>
+      writeFileSync(
+        path(name, "run.lock"),
+        JSON.stringify({ host: hostname(), pid: process.pid, started: null }),
+      ),
   ],
   [
     "with a model but no checkpoint",
@@ -116,6 +147,7 @@ function edit(name: string, change: (config: Record<string, unknown>) => object)
 }
 
 const call = (command: string, name: string) => {
+  if (command === "train") return run(folder, command, "--out", name);
   if (command === "resume") return run(folder, "train", "--resume", name, "--steps", "5");
   return run(folder, command, name, ...(command === "score" ? ["--data", "table.csv"] : []));
 };

@@ -6,6 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
 import { readFile } from "../../src/flows/files.js";
 import { decodeSafetensors, encodeSafetensors } from "../../src/flows/safetensors.js";
+import { reseal } from "../support/run-directory.js";
 import { expectComplaint, filesUnder, json, run, snapshot, temporary } from "./cli.js";
 
 const folder = temporary();
@@ -35,6 +36,7 @@ describe("train", () => {
       "figures/loss.png",
       "figures/loss.svg",
       "flow.json",
+      "manifest.json",
       "metrics.jsonl",
       "model.safetensors",
       "summary.json",
@@ -154,7 +156,8 @@ describe("verify", () => {
     tensor("left")
       .values.fill(0)
       .set([-image[1] / length, image[0] / length]);
-    writeFileSync(file, encodeSafetensors(model));
+    writeFileSync(file, encodeSafetensors(model, { sealed: true }));
+    reseal(join(folder, "tampered"));
 
     const { code, stdout, stderr } = await run(folder, "verify", "tampered", "--json");
     expect(code).toBe(1);

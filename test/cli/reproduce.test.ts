@@ -101,7 +101,7 @@ it("complains in one sentence and leaves everything as it was", async () => {
     "reproduce theory --quick": /theory-quick was made with other settings \(seed 5 there, 0 here\)/,
     [`reproduce theory --seed 5 ${finished}`]: /other settings \(quick true there, false here\)/,
     [`reproduce 1d --quick --seed 5 ${finished}`]:
-      /other settings \(reproduction "theory" there, "1d" here\)/,
+      /other settings \(reproduction 'theory' there, '1d' here\)/,
     "reproduce theory --out other": /other holds something else \(notes\.txt\), not a reproduction/,
     "reproduce theory --out file.txt": /file\.txt is a file; choose another folder/,
     "reproduce theory --out file.txt/deeper": /cannot write file\.txt.deeper.*file/,

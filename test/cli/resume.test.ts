@@ -1,6 +1,7 @@
-import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { reconfigure } from "../support/run-directory.js";
 import { checkpointAfter, checkpoints, newest, stepOf } from "./checkpoints.js";
 import { expectComplaint, json, run, runLimited, snapshot, start, temporary, writeTable } from "./cli.js";
 
@@ -58,6 +59,7 @@ it.each([1, 2])(
 
     const killed = await interrupt("SIGKILL", broken, first, "--resume", broken);
     expect(killed.code).toBe(null);
+    expect(existsSync(join(folder, broken, "run.lock"))).toBe(true);
     const second = stepOf(newest(join(folder, broken)));
     expect(second).toBeGreaterThan(first);
     expect(second).toBeLessThan(steps);
@@ -73,7 +75,9 @@ it.each([1, 2])(
     writeFileSync(join(folder, broken, "model.safetensors.7.partial"), "cut");
     const done = await run(folder, "train", "--resume", broken);
     expect(done.code, done.stderr).toBe(0);
-    expect(done.stderr).toMatch(new RegExp(`^Going on from step ${second}: `));
+    expect(done.stderr).toMatch(
+      new RegExp(`^Passed over: .*step-00000149\\.safetensors .*\nGoing on from step ${second}: `),
+    );
 
     expect(at(broken, "model.safetensors").equals(at(whole, "model.safetensors"))).toBe(true);
     const last = `step-00000${steps}.safetensors`;
@@ -109,10 +113,10 @@ it.concurrent("goes on beyond the end of a finished run, and only with what may 
 
 it.concurrent("stops when the loss is no longer finite, and names step, block and last good checkpoint", async () => {
   await json(folder, "train", ...short, "--steps", "5", "--out", "wild");
-  const config = JSON.parse(at("wild", "config.json").toString());
-  config.training.learningRate = 1e30;
-  config.checkpointEvery = 1;
-  writeFileSync(join(folder, "wild", "config.json"), JSON.stringify(config));
+  reconfigure(join(folder, "wild"), (config) => {
+    config.training.learningRate = 1e30;
+    config.checkpointEvery = 1;
+  });
   const before = at("wild", "model.safetensors");
   const { code, stdout, stderr } = await run(folder, "train", "--resume", "wild", "--steps", "50");
   expect(code).toBe(1);

@@ -2,7 +2,6 @@
 import { join } from "node:path";
 import type { DataSource } from "../../data/source.js";
 import { check } from "../../errors.js";
-import { loadFlow } from "../../flows/model-files.js";
 import { withRanks } from "../../ranks/pool.js";
 import { summarise } from "../../training/evaluate.js";
 import { type Metrics, Run } from "../../training/run.js";
@@ -65,7 +64,7 @@ export async function resultsOf(
     const losses = testLossesOf(run);
     const measures = await finishedPart(join(folder, "measures"), name, async () => {
       progress(`${name}: samples, reconstructions and exact log-determinants where they can be had`);
-      const flow = await loadFlow(run.path);
+      const flow = await run.loadModel();
       const { seed } = run.config.training;
       return await withRanks(flow, (pool) => measure(flow, pool, source, seed, losses.length), {
         ranks: threads,

@@ -3,7 +3,6 @@ import { toySource } from "../../data/source.js";
 import { toyDensity } from "../../data/toy/index.js";
 import { check } from "../../errors.js";
 import type { Flow } from "../../flows/flow.js";
-import { loadFlow } from "../../flows/model-files.js";
 import { summarise } from "../../training/evaluate.js";
 import { type Metrics, Run } from "../../training/run.js";
 import { testSamples } from "../../training/train-run.js";
@@ -34,7 +33,7 @@ export interface Result {
 export async function resultOf(cell: Cell, path: string): Promise<Result> {
   const run = Run.open(path);
   check(run.summary() !== null, "run", `${path} has no summary.json that can be read`);
-  const flow = await loadFlow(path);
+  const flow = await run.loadModel();
   const density = toyDensity(cell.data);
   const test = toySource(cell.data).test(run.config.training.seed, testSamples);
   const logProb = await flow.logProb(test);

@@ -1,6 +1,5 @@
 /** `reproduce 1d`: which flows follow a staircase of slopes 1/20 and 20. */
 import { join } from "node:path";
-import { loadFlow } from "../../flows/model-files.js";
 import { Run } from "../../training/run.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
@@ -33,7 +32,7 @@ export const reproduction: Reproduction = {
 /** What a finished run has left. */
 async function resultOf({ title }: Variant, path: string): Promise<Result> {
   const run = Run.open(path);
-  const flow = await loadFlow(path);
+  const flow = await run.loadModel();
   const metrics = run.metrics();
   return {
     title,

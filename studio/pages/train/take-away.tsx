@@ -44,7 +44,7 @@ export function TakeAway() {
       const result = await training.pictures.ask({ kind: "model", data: data.job, seed: job.options.seed });
       const name = nameOf(data.title, model);
       const preset = presetOf(model.variant) ?? "studio";
-      const zip = await runFolder({ name, preset, data, training, model: result });
+      const zip = runFolder({ name, preset, data, training, model: result });
       download(`${name}.zip`, zip, "application/zip");
       const loss = `${result.testLoss.toFixed(4)} ± ${result.standardError.toFixed(4)} nats`;
       return `Step ${result.step}, test loss ${loss}. Unpack it, then: npx monotone-flows evaluate ${name}`;
