@@ -62,7 +62,7 @@ describe("a run", () => {
   });
 
   it("leaves a model of averaged weights", () => {
-    const { average, step } = loadCheckpoint(run.file("checkpoint"))!;
+    const { average, step } = loadCheckpoint(run.file("checkpoint"), run)!;
     expect(step).toBe(20);
     expectClose(model.parameters.values, average!, 1e-7, "weights of the model");
   });
