@@ -148,7 +148,10 @@ describe("a signal", () => {
       run,
       tests,
       resume: () =>
-        trainRun({ run, data: DATA, state: loadCheckpoint(run.file("checkpoint")) }, { goOn: "", onTest }),
+        trainRun(
+          { run, data: DATA, state: loadCheckpoint(run.file("checkpoint"), run) },
+          { goOn: "", onTest },
+        ),
     };
   }
 
@@ -161,7 +164,7 @@ describe("a signal", () => {
     const whole = Run.create(join(folder, `${place}, whole`), config);
     const expected = await trainRun({ run: whole, data: DATA, state: null }, { goOn: "" });
     const { run, tests, resume } = await interrupted(place, signal, (step) => step === at);
-    expect(loadCheckpoint(run.file("checkpoint"))?.step, "the checkpoint's step").toBe(at);
+    expect(loadCheckpoint(run.file("checkpoint"), run)?.step, "the checkpoint's step").toBe(at);
     expect(run.summary()).toBeNull();
     // The line is written with its test.
     expect(lines(run)).toEqual(lines(whole).slice(0, at === 10 ? 0 : 2));
