@@ -97,9 +97,29 @@ it("takes the moving averages when it is asked to", async () => {
   Array.from(bias(own.flow)).forEach((b, i) => {
     expect(bias(flow)[i]).toBeCloseTo(0.99 * b, 12);
   });
+  // The vectors in the checkpoint belong to the other parameters, so the power iteration goes on from them.
+  const norms = (f: Flow) => f.blocks.map(({ block }) => block.network.spectralNorms());
+  const kept = flow.parameters.list.filter((p) => /\.(left|right|slope)\./.test(p.name));
+  const found = norms(flow).flat();
+  for (const { name, values } of kept) {
+    values.set(own.flow.parameters.list.find((p) => p.name === name)?.values ?? []);
+  }
+  norms(flow)
+    .flat()
+    .forEach((before, i) => {
+      expect(found[i]).toBeGreaterThan(before);
+    });
   await expect(importCheckpoint(bytesOf("mlvlab-toy-monotone"), { averaged: true })).rejects.toThrow(
     /no averaged parameters/,
   );
+});
+
+it("knows the place of every latent where channels leave twice", () => {
+  const leaving: FlowDeclaration["bijections"] = [{ kind: "squeeze" }, { kind: "factor-out" }];
+  const image = { channels: 1, height: 4, width: 4, levels: 2, alpha: 0.1 };
+  const order = latentOrder({ dim: 16, image, bijections: [...leaving, ...leaving] });
+  const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+  expect(Array.from(order)).toEqual([...range(8, 16), ...range(4, 8), ...range(0, 4)]);
 });
 
 describe("our own flows", () => {
