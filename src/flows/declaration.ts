@@ -26,6 +26,7 @@ const network = z
     powerIterations: count,
     spectralTolerance: z.number().nonnegative().optional(),
     learnConcatenationFrom: z.number().int().nonnegative(),
+    limit: z.enum(["certified", "estimated"]).optional(),
     closingStart: z.enum(["near-zero", "uniform"]).optional(),
   })
   .refine(({ kernel, depth }) => !Array.isArray(kernel) || kernel.length === depth + 1, {

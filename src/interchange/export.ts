@@ -68,6 +68,7 @@ export interface Exported {
  */
 export function exportCheckpoint(flow: Flow, study: Study): Exported {
   const { declaration } = flow;
+  flow.makeCertain();
   const chain = chainOf(flow, study);
   const members = [...chain.scales.flat(), ...chain.connected];
   const affines = [
@@ -265,6 +266,10 @@ function putNetwork(
 ): void {
   const own = (name: string) => parameter(flow, `bijections.${index}.${name}`);
   const { layers, preactivation } = studyNetwork(network);
+  // Our code may have divided by certified bounds: with these vectors the study's code finds the same norms.
+  const found = flow.blocks.find((b) => b.index === index);
+  check(found !== undefined, "internal", `bijection ${index} has no network`);
+  const [norms, estimates] = [found.block.network.limitingNorms(), found.block.network.spectralNorms()];
   const image = height * width > 1 || network.kernel !== undefined;
   const put = (name: string, shape: number[], values: ArrayLike<number>) =>
     state.set(prefix + name, Tensor.of(shape, values));
@@ -281,22 +286,13 @@ function putNetwork(
     );
     put(`${key}.bias`, [rows], own(`bias.${l}`));
     const left = own(`left.${l}`);
-    let right: Float64Array;
-    let sigma: number;
-    if (kernel === 3) {
-      const slope = own(`slope.${l}`);
-      sigma = weight.reduce((sum, w, i) => sum + w * slope[i], 0);
-      right = rightOf(weight, left, rows, columns, { height, width }, sigma);
-    } else {
-      right = own(`right.${l}`);
-      sigma = left.reduce(
-        (sum, u, r) => sum + u * right.reduce((row, v, c) => row + weight[r * columns + c] * v, 0),
-        0,
-      );
-    }
+    const right =
+      kernel === 3
+        ? rightOf(weight, left, rows, columns, { height, width }, norms[l])
+        : scaled(own(`right.${l}`), norms[l] / estimates[l]);
     put(`${key}.u`, [left.length], left);
     put(`${key}.v`, [right.length], right);
-    put(`${key}.scale`, [], [sigma]);
+    put(`${key}.scale`, [], [norms[l]]);
     if (image) {
       state.set(`${prefix}${key}.initialized`, Tensor.of([], [1], "int64"));
       put(`${key}.spatial_dims`, [2], [height, width]);
@@ -310,6 +306,10 @@ function putNetwork(
     }
   }
 }
+
+/** The vector itself where the factor is 1, to the bit, or is none. */
+const scaled = (values: Float64Array, factor: number) =>
+  factor === 1 || !Number.isFinite(factor) ? values : values.map((x) => factor * x);
 
 /** What all networks of a kind must agree in: the study's options say it once. */
 function common<T>(members: readonly Member[], what: string, of: (network: NetworkOptions) => T): T {

@@ -80,7 +80,7 @@ export type NetworkSettings = Pick<
   NetworkOptions,
   "activation" | "coeff" | "lip" | "powerIterations" | "learnConcatenationFrom"
 > &
-  Partial<Pick<NetworkOptions, "spectralTolerance">>;
+  Partial<Pick<NetworkOptions, "spectralTolerance" | "limit">>;
 
 /** The declaration of the study's network of that name, from the shapes of its weights. */
 export function networkOf(names: Names, settings: NetworkSettings): NetworkOptions {

@@ -120,6 +120,7 @@ export class StudyOptions {
       ...(typeof rounds !== "number" && typeof tolerance === "number"
         ? { spectralTolerance: tolerance }
         : {}),
+      limit: "estimated",
       learnConcatenationFrom: options.learnable_concat === false ? Number.MAX_SAFE_INTEGER : 0,
     };
   }

@@ -64,6 +64,12 @@ export interface NetworkDeclaration {
   readonly spectralTolerance?: number | undefined;
   /** The training step from which the concatenation is learned (dense only). */
   readonly learnConcatenationFrom: number;
+  /**
+   * What divides the weights: `certified`, the norms that power iteration has found, or certified bounds where those do not
+   * prove that G is a contraction; `estimated`, what power iteration has found and nothing else, as in the original studies'
+   * code, so that G need not be a contraction (default certified).
+   */
+  readonly limit?: "certified" | "estimated" | undefined;
   /** How the closing layer starts: with small weights and no bias, G near 0, or as all layers do (default near-zero). */
   readonly closingStart?: "near-zero" | "uniform" | undefined;
 }
@@ -401,13 +407,14 @@ export class Network implements GradientSource {
   /**
    * Sends the normalised weights, the concatenation factors folded in, to the engine: each divided by what power iteration
    * has found of its norm, or, where these do not make G a contraction for certain, by certified bounds of the norms.
-   * Of convolutions whose margin is wide power iteration is trusted until `makeCertain`.
+   * Of convolutions whose margin is wide power iteration is trusted until `makeCertain`; where the declaration limits by
+   * estimates, always.
    */
   prepare(): void {
     const etas = this.#etas();
     for (const layer of this.#layers) this.#normalise(layer, layer.norm.sigma());
-    this.#certain = false;
-    if (!this.#isContraction(etas, "known", "cheap", "certain")) this.#limitByBounds();
+    this.#certain = this.declaration.limit === "estimated";
+    if (!this.#certain && !this.#isContraction(etas, "known", "cheap", "certain")) this.#limitByBounds();
     this.#send(etas);
   }
 
@@ -741,6 +748,14 @@ export class Network implements GradientSource {
   /** The spectral norm of each layer's weight, before it is limited, as power iteration has found it. */
   spectralNorms(): number[] {
     return this.#layers.map(({ norm }) => norm.sigma());
+  }
+
+  /**
+   * The norm that each layer's weight was last taken to have: it is divided by max(1, norm / coeff). Where certified bounds
+   * do not take its place, it is that of `spectralNorms`.
+   */
+  limitingNorms(): number[] {
+    return this.#layers.map(({ sigma }) => sigma);
   }
 
   /**
