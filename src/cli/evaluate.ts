@@ -11,7 +11,7 @@ import type { Run } from "../training/run.js";
 import { likelihood, testSamples } from "../training/train-run.js";
 import { integer, threadCount } from "./options.js";
 import { aligned, remark, report } from "./output.js";
-import { openModel, trainingSource } from "./run-model.js";
+import { openCertified, trainingSource, UNCERTIFIED } from "./run-model.js";
 
 interface EvaluateOptions {
   data?: string;
@@ -21,6 +21,7 @@ interface EvaluateOptions {
   columns?: string;
   threads?: string;
   json?: boolean;
+  uncertified?: boolean;
 }
 
 export function evaluateCommand(program: Command): void {
@@ -38,6 +39,7 @@ export function evaluateCommand(program: Command): void {
     .option("--samples <n>", `test samples at most (default: ${testSamples})`)
     .option("--exact", "of images: exact log-determinants, by whole Jacobians; for small ones")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
+    .option(...UNCERTIFIED)
     .option("--json", "print one JSON object on stdout")
     .addHelpText(
       "after",
@@ -49,7 +51,7 @@ Examples:
     .action(async (path: string, options: EvaluateOptions) => {
       const began = performance.now();
       const ranks = threadCount(options.threads);
-      const { run, flow } = await openModel(path);
+      const { run, flow } = await openCertified(path, options);
       const { seed } = run.config.training;
       const source = await testSource(run, options);
       const { name, entropy } = source;

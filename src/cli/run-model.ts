@@ -1,7 +1,9 @@
 /** The model of a finished run, and the data it was trained on. */
 
 import type { DataSource } from "../data/source.js";
+import { check } from "../errors.js";
 import { reloadData } from "../experiments/data.js";
+import { uncertifiedBlocks } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
 import { dataSource } from "../training/job.js";
 import { Run } from "../training/run.js";
@@ -13,6 +15,30 @@ export async function openModel(path: string): Promise<{ run: Run; flow: Flow }>
   const unguarded = run.remark();
   if (unguarded !== null) remark(unguarded);
   return { run, flow };
+}
+
+/** The option of commands whose results hang on the invertibility of a model. */
+export const UNCERTIFIED = [
+  "--uncertified",
+  "go on with a model whose blocks are not all certified to be invertible",
+] as const;
+
+/** As `openModel`; throws a `run` error where a block is not certified, unless that is wanted. */
+export async function openCertified(
+  path: string,
+  { uncertified = false }: { uncertified?: boolean },
+): Promise<{ run: Run; flow: Flow }> {
+  const opened = await openModel(path);
+  const [worst] = uncertified
+    ? []
+    : uncertifiedBlocks(opened.flow).sort((a, b) => b.lipschitzBound - a.lipschitzBound);
+  check(
+    worst === undefined,
+    "run",
+    `${path}: nothing proves that block ${worst?.block} is invertible, as the bound on its network's Lipschitz constant is ` +
+      `${worst?.lipschitzBound.toFixed(4)}, not below 1; verify says more, and --uncertified goes on all the same`,
+  );
+  return opened;
 }
 
 export async function trainingSource(run: Run): Promise<DataSource> {

@@ -8,7 +8,7 @@ import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { integer, threadCount } from "./options.js";
 import { remark } from "./output.js";
-import { openModel } from "./run-model.js";
+import { openCertified, UNCERTIFIED } from "./run-model.js";
 
 /** Samples are made, and written, in one piece of memory. */
 const MAX_SAMPLES = 5_000_000;
@@ -22,6 +22,7 @@ export function sampleCommand(program: Command): void {
     .option("--seed <n>", "seed of the samples (default: 0)")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv, .npy or .png file (default: CSV on stdout)")
+    .option(...UNCERTIFIED)
     .option("--json", "print one JSON object on stdout; needs --out")
     .addHelpText(
       "after",
@@ -35,7 +36,14 @@ Examples:
     .action(
       async (
         path: string,
-        options: { count?: string; seed?: string; threads?: string; out?: string; json?: boolean },
+        options: {
+          count?: string;
+          seed?: string;
+          threads?: string;
+          out?: string;
+          json?: boolean;
+          uncertified?: boolean;
+        },
       ) => {
         const seed = integer("--seed", options.seed ?? "0", 0);
         const ranks = threadCount(options.threads);
@@ -47,7 +55,7 @@ Examples:
           "usage",
           `--out must end in ${FORMATS.join(", ")}, not ${quoted(out)}`,
         );
-        const { run, flow } = await openModel(path);
+        const { run, flow } = await openCertified(path, options);
         const { image } = flow.declaration;
         const count = integer("-n", options.count ?? (image ? "64" : "1000"), 1);
         const most = Math.floor((2 * MAX_SAMPLES) / flow.dim);

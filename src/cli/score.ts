@@ -11,7 +11,7 @@ import { densities } from "../training/evaluate.js";
 import { checkFits, testSource } from "./evaluate.js";
 import { threadCount } from "./options.js";
 import { remark } from "./output.js";
-import { openModel } from "./run-model.js";
+import { openCertified, UNCERTIFIED } from "./run-model.js";
 
 export function scoreCommand(program: Command): void {
   program
@@ -27,6 +27,7 @@ export function scoreCommand(program: Command): void {
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option("--threads <n>", "ranks that share the work (default: one a core)")
     .option("--out <file>", "a .csv or .npy file (default: one number a line on stdout)")
+    .option(...UNCERTIFIED)
     .option("--json", "print one JSON object on stdout; without --out it holds the numbers")
     .addHelpText(
       "after",
@@ -45,6 +46,7 @@ Examples:
           threads?: string;
           out?: string;
           json?: boolean;
+          uncertified?: boolean;
         },
       ) => {
         const ranks = threadCount(options.threads);
@@ -55,7 +57,7 @@ Examples:
           "usage",
           `--out must end in .csv or .npy, not ${quoted(out)}`,
         );
-        const { run, flow } = await openModel(path);
+        const { run, flow } = await openCertified(path, options);
         check(
           looksLikeFile(options.data) || looksLikeImages(options.data),
           "input",

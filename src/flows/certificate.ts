@@ -45,6 +45,19 @@ export interface Certificate {
   failures: string[];
 }
 
+/**
+ * The blocks whose certified bounds are not below 1, with their places in the chain (from 1): nothing proves that these are
+ * invertible. Only flows whose norms are estimated have any.
+ */
+export function uncertifiedBlocks(flow: Flow): { block: number; kind: string; lipschitzBound: number }[] {
+  return flow.blocks.flatMap(({ index, block }) => {
+    if (block.network.declaration.limit !== "estimated") return [];
+    const quick = block.lipschitzBound();
+    const lipschitzBound = quick < LIMITS.lipschitz ? quick : block.lipschitzBound("tight");
+    return lipschitzBound < LIMITS.lipschitz ? [] : [{ block: index + 1, kind: block.kind, lipschitzBound }];
+  });
+}
+
 /** Certifies a flow on samples of its data and on latents. Throws nothing: `ok` and `failures` tell. */
 export async function certify(flow: Flow, data: Table, latents: Table): Promise<Certificate> {
   const blocks = flow.blocks.map(({ index, block }) => ({

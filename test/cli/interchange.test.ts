@@ -4,7 +4,9 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { json, run, temporary } from "./cli.js";
 
-const checkpoint = fileURLToPath(new URL("../interchange/mlvlab-toy-monotone.pth", import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../interchange/${name}.pth`, import.meta.url));
+const checkpoint = fixture("mlvlab-toy-monotone");
+const uncertain = fixture("residual-image");
 
 it("imports, exports and imports again to the same model, which samples and is not trained on", async () => {
   const folder = temporary();
@@ -23,6 +25,19 @@ it("imports, exports and imports again to the same model, which samples and is n
     2,
     expect.stringContaining("--format must be one of mlvlab"),
   ]);
+
+  // Its power iteration is a step behind its weights.
+  await json(folder, "import", uncertain, "--out", "u");
+  const [refusedSamples, samples] = await Promise.all(
+    [[], ["--uncertified"]].map((more) => run(folder, "sample", "u", "-n", "1", ...more)),
+  );
+  expect([refusedSamples.code, refusedSamples.stderr]).toEqual([
+    2,
+    expect.stringMatching(
+      /u: nothing proves that block 2 is invertible.* 1\.05\d+, not below 1; .*--uncertified/,
+    ),
+  ]);
+  expect([samples.code, samples.stdout.trim().split("\n").length]).toEqual([0, 2]);
 
   writeFileSync(`${folder}/args.json`, '{"act": "sin"}');
   const [, refused] = await Promise.all([
