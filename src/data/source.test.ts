@@ -93,3 +93,13 @@ describe("tableSource", () => {
     expect(() => tableSource("wine", train, held, ["a"])).toThrow(/1 names of columns/);
   });
 });
+
+it.each([Number.NaN, Number.POSITIVE_INFINITY])("a table that holds %f is no source", (wrong) => {
+  const broken = Table.from([
+    [1, 10],
+    [2, wrong],
+  ]);
+  const message = `wine, row 2, b: ${wrong} is no finite number`;
+  expect(() => tableSource("wine", broken, held, ["a", "b"])).toThrow(message);
+  expect(() => tableSource("wine", train, broken, ["a", "b"])).toThrow(message);
+});

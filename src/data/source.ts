@@ -56,7 +56,7 @@ export function toySource(name: string): DataSource {
 
 /**
  * Rows of a table: training draws them with replacement from `train`, the test sample is `test`.
- * Throws a `FlowError` if there are no rows to draw from, or the numbers of columns differ.
+ * Throws a `FlowError` if there are no rows to draw from, the numbers of columns differ, or a number is not finite.
  */
 export function tableSource(name: string, train: Table, test: Table, columns: readonly string[]): DataSource {
   const dim = columns.length;
@@ -66,6 +66,11 @@ export function tableSource(name: string, train: Table, test: Table, columns: re
     "usage",
     `${name}: ${dim} names of columns for tables of ${train.columns} and ${test.columns} columns`,
   );
+  for (const table of [train, test]) {
+    const wrong = table.values.findIndex((x) => !Number.isFinite(x));
+    const place = `row ${Math.floor(wrong / dim) + 1}, ${columns[wrong % dim]}`;
+    check(wrong < 0, "input", `${name}, ${place}: ${table.values[wrong]} is no finite number`);
+  }
   return {
     name,
     dim,

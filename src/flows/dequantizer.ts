@@ -72,21 +72,30 @@ export class Dequantizer {
 
   /**
    * Pixels with noise, and log q(u | x) in nats, of `count` images (row-major). What the images hold beyond whole
-   * pixels is left out. The noise of an image is named by the key's seed and step and the image's number.
+   * pixels is left out. The noise of an image is named by the key's seed and step and the image's number. Images with
+   * numbers outside of 0 to `levels` are marked in `outside`, and drawn as if they were black.
    */
   async draw(
     images: ArrayLike<number>,
     count: number,
     { seed, step, first }: Pick<PassKey, "seed" | "step" | "first">,
-  ): Promise<{ noisy: Float64Array; logDensity: Float64Array }> {
+  ): Promise<{ noisy: Float64Array; logDensity: Float64Array; outside: Uint8Array }> {
     const dim = this.#dim;
     const lanes = paddedLanes(this.#engine, count);
     const { levels } = this.#image;
+    const outside = Uint8Array.from({ length: count }, (_, i) => {
+      for (let j = 0; j < dim; j++) {
+        const x = images[i * dim + j];
+        if (!(x >= 0 && x <= levels)) return 1;
+      }
+      return 0;
+    });
+    const pixelOf = (i: number, j: number) =>
+      outside[i] ? 0 : Math.min(Math.floor(images[i * dim + j]), levels - 1);
     const pixels = this.#pixels.fill(0);
     for (let i = 0; i < count; i++) {
       for (let j = 0; j < dim; j++) {
-        const pixel = Math.min(Math.floor(images[i * dim + j]), levels - 1);
-        pixels[j * lanes + i] = (2 * pixel) / (levels - 1) - 1;
+        pixels[j * lanes + i] = (2 * pixelOf(i, j)) / (levels - 1) - 1;
       }
     }
     this.#views = this.#networks.map((network, n) => network.views(this.#workspaces[n], lanes, 0));
@@ -109,14 +118,13 @@ export class Dequantizer {
         this.#deviate[at] = Math.exp(s) * epsilon;
         const v = means[at] + this.#deviate[at];
         this.#v[at] = v;
-        const pixel = Math.min(Math.floor(images[i * dim + j]), levels - 1);
-        noisy[i * dim + j] = pixel + sigmoid(v);
+        noisy[i * dim + j] = pixelOf(i, j) + sigmoid(v);
         // ln du/dv = ln(u (1 - u)) = -|v| - 2 ln(1 + e^-|v|).
         const size = Math.abs(v);
         logDensity[i] -= epsilon ** 2 / 2 + HALF_LOG_TWO_PI + s - size - 2 * Math.log1p(Math.exp(-size));
       }
     }
-    return { noisy, logDensity };
+    return { noisy, logDensity, outside };
   }
 
   /**

@@ -21,7 +21,7 @@ export interface FlowMaps {
   forward(x: Samples, options?: MapOptions): Promise<{ z: Table; logDet: Float64Array }>;
   /** x = F^-1(z) and log|det dF^-1/dz| for each row of z; logDet in nats. */
   inverse(z: Samples, options?: MapOptions): Promise<{ x: Table; logDet: Float64Array }>;
-  /** log p(x) for each row of x, in nats, in the units of the original columns. */
+  /** log p(x) for each row of x, in nats, in the units of the original columns; -Infinity outside of the support. */
   logProb(x: Samples, options?: MapOptions): Promise<Float64Array>;
   /** `count` samples; the same seed (default 0) gives the same samples. */
   sample(count: number, options?: { seed?: number }): Promise<Table>;

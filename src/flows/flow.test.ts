@@ -199,7 +199,6 @@ describe("errors", () => {
       "input",
       /NaN at row 1, column 1/,
     ],
-    ["infinity", [[1, Number.POSITIVE_INFINITY]], "input", /Infinity at row 0, column 1/],
   ])("name %s", async (_, samples, code, message) => {
     const flow = await randomFlow({ dim: 2 });
     await expectFlowError(() => flow.logProb(samples), code, message);
@@ -272,4 +271,68 @@ it("starts with weights of its own in every block, for every seed", async () => 
   const own = await weights(3);
   expect(await weights(3)).toEqual(own);
   expect(new Set([...own, ...(await weights(4))]).size).toBe(4);
+});
+
+describe.each([
+  ["reference", async () => new ReferenceEngine() as Engine],
+  ["wasm", () => WasmEngine.create()],
+])("rows far away, on %s", (_, create) => {
+  const standardisation = { mean: [1, -2], deviation: [0.5, 3] };
+  const usual: Rows = [
+    [0.3, -1],
+    [1.2, 4],
+    [0.9, -2.5],
+  ];
+
+  it("have the density 0 outside of the support, and leave the rows beside them as they are", async () => {
+    const flow = await randomFlow({ dim: 2, standardisation }, { engine: await create(), capacity: 8 });
+    const outside = [
+      [1e39, 0],
+      [0, -1e39],
+      [1e300, 1e300],
+      [Number.POSITIVE_INFINITY, 0],
+      [0, Number.NEGATIVE_INFINITY],
+    ];
+    const rows = [usual[0], ...outside.slice(0, 3), usual[1], ...outside.slice(3), usual[2]];
+    const alone = [usual[0], ...Array(3).fill([1, -2]), usual[1], ...Array(2).fill([1, -2]), usual[2]];
+    const counts = () => flow.blocks.map(({ block }) => ({ ...block.counts }));
+    const expected = await flow.logProb(alone);
+    const before = counts();
+    const logProb = await flow.logProb(rows);
+    for (const [i, row] of rows.entries()) {
+      if (outside.includes(row)) expect(logProb[i]).toBe(Number.NEGATIVE_INFINITY);
+      else expect(logProb[i]).toBe(expected[i]);
+    }
+    const { z, logDet } = await flow.forward(rows);
+    expect(Array.from(z.row(1))).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+    expect(logDet[1]).toBe(Number.NEGATIVE_INFINITY);
+    expect([...z.values, ...logDet].some(Number.isNaN)).toBe(false);
+    expect((await flow.forward(rows, { logDet: false })).logDet[1]).toBe(0);
+    for (const [i, count] of counts().entries()) expect(count.unconverged).toBe(before[i].unconverged);
+  });
+
+  it("have their density to float32 as far as the support goes", async () => {
+    const flow = await randomFlow({ dim: 2, standardisation }, { engine: await create(), capacity: 8 });
+    const exact = await randomFlow({ dim: 2, standardisation }, { engine: new ReferenceEngine() });
+    const rows = [1e3, 1e6, 1e12, 1e15, 4e17].flatMap((far) => [
+      [far, 0],
+      [-far / 7, far],
+    ]);
+    const [actual, expected] = [await flow.logProb(rows), await exact.logProb(rows)];
+    rows.forEach((row, i) => {
+      expect(actual[i] / expected[i], `of ${row}`).toBeCloseTo(1, 5);
+      expect(actual[i]).toBeLessThan(-1e4);
+    });
+    for (const { block } of flow.blocks) expect(block.counts.unconverged).toBe(0);
+  });
+
+  it("are refused where they are NaN, or latents that no engine can hold", async () => {
+    const flow = await Flow.create(monotoneFlow({ ...small, dim: 2 }), { engine: await create() });
+    const nan = [...usual, [0, Number.NaN]];
+    await expectFlowError(() => flow.logProb(nan), "input", /NaN at row 3, column 1/);
+    await expectFlowError(() => flow.forward(nan), "input", /NaN at row 3, column 1/);
+    for (const far of [1e39, Number.POSITIVE_INFINITY]) {
+      await expectFlowError(() => flow.inverse([[far, 0]]), "input", /at row 0, column 0/);
+    }
+  });
 });

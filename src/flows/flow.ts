@@ -25,7 +25,7 @@ import { Dequantizer } from "./dequantizer.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, latents, type Samples } from "./samples.js";
 import { type Shape, shapeAfter, sizeOf } from "./shape.js";
-import { logit, type Start, standardise } from "./start.js";
+import { logit, type Start, standardise, supported } from "./start.js";
 
 const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual };
 
@@ -82,6 +82,8 @@ export class Flow implements FlowMaps {
   #drawn = false;
   /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
   readonly #startLogDet: Float64Array;
+  /** Which of the samples that were written are outside of the support: zeros take their place in the chain. */
+  readonly #outside: Uint8Array;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -177,6 +179,7 @@ export class Flow implements FlowMaps {
     this.#logDetBar = engine.tensor(batch);
     this.#staging = new Float64Array(dim * batch);
     this.#startLogDet = new Float64Array(capacity);
+    this.#outside = new Uint8Array(capacity);
   }
 
   /** Sends all parameters to the engine; call it after changing any. Every block is a contraction then. */
@@ -215,7 +218,10 @@ export class Flow implements FlowMaps {
     this.prepare();
   }
 
-  /** z = F(x) and log|det dF/dx| for each row of x; logDet in nats. */
+  /**
+   * z = F(x) and log|det dF/dx| for each row of x; logDet in nats. Rows outside of the support (`logProb`) have no latent:
+   * there z is Infinity and logDet -Infinity.
+   */
   async forward(x: Samples, options: MapOptions = {}): Promise<{ z: Table; logDet: Float64Array }> {
     const { out, logDet } = await this.#map(x, "forward", options, (count, key) =>
       this.#forwardPass(count, key, options.logDet ?? true),
@@ -223,7 +229,7 @@ export class Flow implements FlowMaps {
     return { z: out, logDet };
   }
 
-  /** x = F^-1(z) and log|det dF^-1/dz| for each row of z; logDet in nats. */
+  /** x = F^-1(z) and log|det dF^-1/dz| for each row of z, numbers of at most 1e18; logDet in nats. */
   async inverse(z: Samples, options: MapOptions = {}): Promise<{ x: Table; logDet: Float64Array }> {
     const { out, logDet } = await this.#map(z, "inverse", options, (count, key) =>
       this.#inversePass(count, key, options.logDet ?? true),
@@ -235,6 +241,9 @@ export class Flow implements FlowMaps {
    * log p(x) for each row of x, in nats, in the units of the original columns. With learned noise: of the pixels in x,
    * noise in x being left out, one draw of log p(x + u) - log q(u | x), whose mean is a lower bound of log P(x); the
    * draw is named by `options.seed` and the row's number.
+   *
+   * -Infinity outside of the support: for pixels that the start's logit does not reach (with learned noise: outside of
+   * 0 to `levels`), and for numbers that are infinite or beyond 1e18 deviations. NaN in x is an `input` error.
    */
   async logProb(x: Samples, options: MapOptions = {}): Promise<Float64Array> {
     const { logDet } = await this.#map(x, "forward", options, async (count, key, values) => {
@@ -259,7 +268,12 @@ export class Flow implements FlowMaps {
     pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const run = this.#turn.then(() =>
-      this.#mapRows(checkedSamples(samples, this.dim), direction, options, pass),
+      this.#mapRows(
+        checkedSamples(samples, this.dim, direction === "forward" ? "data" : "latents"),
+        direction,
+        options,
+        pass,
+      ),
     );
     this.#turn = run.catch(() => {});
     return run;
@@ -268,7 +282,7 @@ export class Flow implements FlowMaps {
   async #mapRows(
     input: Table,
     direction: "forward" | "inverse",
-    { seed = 0, first = 0, exact = false }: MapOptions,
+    { seed = 0, first = 0, exact = false, logDet: wanted = true }: MapOptions,
     pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const { dim, capacity } = this;
@@ -288,11 +302,15 @@ export class Flow implements FlowMaps {
       const numbers = result.logDet.subarray(start, start + count);
       await this.engine.read(logDet.tensor, numbers, logDet.offset);
       for (let i = 0; i < count; i++) {
-        if (before) numbers[i] += this.#startLogDet[i];
+        if (before && wanted) numbers[i] += this.#startLogDet[i];
         for (let j = 0; j < dim; j++) {
           const y = staging[j * out.lanes + i];
           result.out.values[(start + i) * dim + j] = end ? end.inverse(y, j) : y;
-          if (end) numbers[i] -= end.logSlope(y, j);
+          if (end && wanted) numbers[i] -= end.logSlope(y, j);
+        }
+        if (this.isOutside(i)) {
+          result.out.row(start + i).fill(Number.POSITIVE_INFINITY);
+          if (wanted) numbers[i] = Number.NEGATIVE_INFINITY;
         }
       }
     }
@@ -307,16 +325,27 @@ export class Flow implements FlowMaps {
     const start = throughStart ? this.#start : null;
     staging.fill(0);
     this.#startLogDet.fill(0);
+    this.#outside.fill(0);
     for (let j = 0; j < dim; j++) {
       for (let i = 0; i < count; i++) {
         const x = values[i * dim + j];
         const y = start ? start.forward(x, j) : x;
         staging[j * lanes + i] = y;
         if (start) this.#startLogDet[i] += start.logSlope(y, j);
+        if (!supported(y)) this.#outside[i] = 1;
       }
+    }
+    // They must not keep the others of their pass from converging.
+    for (let i = 0; i < count; i++) {
+      if (this.isOutside(i)) for (let j = 0; j < dim; j++) staging[j * lanes + i] = 0;
     }
     this.engine.write(this.#points[0], staging);
     this.#drawn = false;
+  }
+
+  /** Whether sample i of those that were written last is outside of the support, and zeros went into the chain for it. */
+  isOutside(i: number): boolean {
+    return this.#outside[i] === 1;
   }
 
   /**
@@ -325,8 +354,9 @@ export class Flow implements FlowMaps {
    */
   async writeData(values: ArrayLike<number>, count: number, key: PassKey = FRESH): Promise<void> {
     if (!this.dequantizer) return this.write(values, count);
-    const { noisy, logDensity } = await this.dequantizer.draw(values, count, key);
+    const { noisy, logDensity, outside } = await this.dequantizer.draw(values, count, key);
     this.write(noisy, count);
+    this.#outside.set(outside);
     for (let i = 0; i < count; i++) this.#startLogDet[i] -= logDensity[i];
     this.#drawn = true;
   }
@@ -419,7 +449,10 @@ export class Flow implements FlowMaps {
     const logDet = matrix(this.#logDet, 1, lanes);
     engine.gaussianLogDensity(logDet, z);
     await engine.read(this.#logDet, logProb.subarray(0, count));
-    for (let i = 0; i < count; i++) logProb[i] += this.#startLogDet[i];
+    for (let i = 0; i < count; i++) {
+      if (this.isOutside(i)) logProb[i] = Number.NEGATIVE_INFINITY;
+      else logProb[i] += this.#startLogDet[i];
+    }
     const logDetBar = matrix(this.#logDetBar, 1, lanes);
     engine.fill(logDetBar, -weight);
     const zBar = matrix(this.#bars[0], this.dim, lanes);

@@ -203,3 +203,44 @@ it("evaluates with the exact terms of evaluation, and not with those of training
   await flow.backwardPass(3, 1, training);
   expect(Math.abs(training[0] - exact[0]), "error with the terms of training").toBeGreaterThan(0.1);
 });
+
+const engines: [string, () => Promise<Engine>][] = [
+  ["reference", async () => new ReferenceEngine()],
+  ["wasm", () => WasmEngine.create()],
+];
+
+it.each(engines)("pixels outside of the support have the density 0 on %s", async (_, create) => {
+  for (const options of [TINY, { ...TINY, alpha: 0.05 }]) {
+    const flow = await randomFlow(options, await create(), 8);
+    const dim = 16;
+    const levels = TINY.levels as number;
+    const table = pixels(7, dim, levels);
+    const expected = await flow.logProb(table);
+    const { alpha } = flow.declaration.image as { alpha: number };
+    const margin = (alpha * levels) / (1 - 2 * alpha);
+    const changed = [-1, levels + 1, -1e39, Number.POSITIVE_INFINITY, -1.001 * margin];
+    const rows = new Table(7, dim, table.values.slice());
+    for (const [i, x] of changed.entries()) rows.values[(1 + i) * dim + 3 * i] = x;
+    const logProb = await flow.logProb(rows);
+    for (const [i] of changed.entries()) expect(logProb[1 + i]).toBe(Number.NEGATIVE_INFINITY);
+    expect(logProb[0]).toBeCloseTo(expected[0], 4);
+    expect(logProb[6]).toBeCloseTo(expected[6], 4);
+    // The logit reaches a little further than pixels do, and so do samples.
+    rows.values[dim] = -0.999 * margin;
+    expect((await flow.logProb(rows.slice(1, 2)))[0]).toBeGreaterThan(Number.NEGATIVE_INFINITY);
+  }
+});
+
+it.each(engines)("so have numbers that are no pixels, where noise is learned, on %s", async (_, create) => {
+  const flow = await randomFlow({ ...TINY, dequantization: "variational" }, await create(), 8);
+  const levels = TINY.levels as number;
+  const table = pixels(6, 16, levels);
+  const expected = await flow.logProb(table);
+  for (const [i, x] of [-1, levels + 0.5, -1e-9, Number.POSITIVE_INFINITY].entries()) {
+    table.values[(1 + i) * 16 + 3 * i] = x;
+  }
+  const logProb = await flow.logProb(table);
+  expect(Array.from(logProb.slice(1, 5))).toEqual(new Array(4).fill(Number.NEGATIVE_INFINITY));
+  expect(logProb[0]).toBeCloseTo(expected[0], 4);
+  expect(logProb[5]).toBeCloseTo(expected[5], 4);
+});

@@ -17,7 +17,8 @@ export interface FlowPath {
 }
 
 /**
- * The points between all bijections for each row of x, which may also hold points that are not finite after some block.
+ * The points between all bijections for each row of x, which may also hold points that are not finite after some block;
+ * of rows outside of the support all are Infinity.
  * Uses the memory of the flow's own maps: wait for these first. Throws as `Flow.forward`.
  */
 export async function flowPath(flow: Flow, x: Samples): Promise<FlowPath> {
@@ -31,7 +32,11 @@ export async function flowPath(flow: Flow, x: Samples): Promise<FlowPath> {
     const values = new Float64Array(dim * lanes);
     await engine.read(tensor, values, offset);
     for (let i = 0; i < count; i++) {
-      for (let j = 0; j < dim; j++) table.values[(start + i) * dim + j] = values[j * lanes + i];
+      for (let j = 0; j < dim; j++) {
+        table.values[(start + i) * dim + j] = flow.isOutside(i)
+          ? Number.POSITIVE_INFINITY
+          : values[j * lanes + i];
+      }
     }
   };
   const passes = Math.ceil(rows / capacity);

@@ -2,16 +2,21 @@
 import { Purpose, Random } from "../engine/random.js";
 import { check } from "../errors.js";
 import { Table } from "../table.js";
+import { supported } from "./start.js";
 
 /** Rows of numbers, as a table or as arrays. */
 export type Samples = Table | readonly (readonly number[])[];
 
-/** The samples as a table. Throws a `usage` error unless it has `dim` columns, an `input` error unless all is finite. */
-export function checkedSamples(samples: Samples, dim: number): Table {
+/**
+ * The samples as a table. Throws a `usage` error unless it has `dim` columns, an `input` error where one is NaN. Data may
+ * be infinite, which has the density 0; latents may be no larger than FARTHEST, where float32 still has their images.
+ */
+export function checkedSamples(samples: Samples, dim: number, of: "data" | "latents" = "data"): Table {
   const table = Table.from(samples);
   const fits = table.rows === 0 || table.columns === dim;
   check(fits, "usage", `the flow has ${dim} dimensions, the samples have ${table.columns}`);
-  const wrong = table.values.findIndex((x) => !Number.isFinite(x));
+  const right = of === "data" ? (x: number) => !Number.isNaN(x) : supported;
+  const wrong = table.values.findIndex((x) => !right(x));
   const where = `row ${Math.floor(wrong / dim)}, column ${wrong % dim}`;
   check(wrong < 0, "input", `the samples hold ${table.values[wrong]} at ${where} (counted from 0)`);
   return table;

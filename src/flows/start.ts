@@ -3,9 +3,19 @@
  * like.
  *   standardisation: y = (x - mean) / deviation, a column at a time
  *   logit (Dinh et al. 2017): p = alpha + (1 - 2 alpha) x / levels, y = ln p - ln(1 - p), for pixels x in [0, levels]
+ *
+ * A density has its support where y is a number of at most FARTHEST: for pixels that is 0 < p < 1, which reaches a
+ * little, alpha levels / (1 - 2 alpha), beyond [0, levels]. Elsewhere log p is -Infinity.
  */
+
+/** Beyond this the squares of latents leave float32, and densities are below e^-1e35. */
+export const FARTHEST = 1e18;
+
+/** Whether y, as a start gives it, belongs to the support. NaN, which a logit gives outside of its domain, does not. */
+export const supported = (y: number) => Math.abs(y) <= FARTHEST;
+
 export interface Start {
-  /** y of x in that column. */
+  /** y of x in that column; not finite or NaN outside of the support. */
   forward(x: number, column: number): number;
   /** x of y. */
   inverse(y: number, column: number): number;

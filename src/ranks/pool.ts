@@ -122,7 +122,10 @@ export class RankPool implements FlowMaps {
     samples: Samples,
     options: MapOptions,
   ): Promise<{ points: Table; numbers: Float64Array }> {
-    const run = this.#turn.then(() => this.#mapTable(map, checkedSamples(samples, this.#flow.dim), options));
+    const of = map === "inverse" ? "latents" : "data";
+    const run = this.#turn.then(() =>
+      this.#mapTable(map, checkedSamples(samples, this.#flow.dim, of), options),
+    );
     this.#turn = run.catch(() => {});
     return run;
   }

@@ -135,3 +135,12 @@ describe("the score", () => {
     expect([loss, rows, score.unit]).toEqual([4.25, 2, "mean squared error"]);
   });
 });
+
+it("a row outside of the support makes the loss infinite, one that failed makes it NaN", () => {
+  const outside = Number.NEGATIVE_INFINITY;
+  const infinite = { loss: Number.POSITIVE_INFINITY, standardError: Number.POSITIVE_INFINITY };
+  expect(summarise(Float64Array.of(-1, outside, -2))).toMatchObject(infinite);
+  expect(summarise(Float64Array.of(outside, outside))).toMatchObject(infinite);
+  const failed = { loss: Number.NaN, standardError: Number.NaN };
+  expect(summarise(Float64Array.of(-1, outside, Number.NaN))).toMatchObject(failed);
+});

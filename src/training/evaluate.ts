@@ -39,11 +39,15 @@ export async function densities(
 /** Nats of a sample as bits per dimension. */
 export const bitsPerDimension = (nats: number, dim: number) => nats / (dim * Math.LN2);
 
-/** Mean and standard error of minus the log-densities. */
+/**
+ * Mean and standard error of minus the log-densities. Both are Infinity where a row is outside of the support, and NaN
+ * where a log-density is not a number.
+ */
 export function summarise(logProb: Float64Array): Evaluation {
   const rows = logProb.length;
   const mean = logProb.reduce((a, b) => a + b, 0) / rows;
-  const variance = logProb.reduce((sum, value) => sum + (value - mean) ** 2, 0) / Math.max(1, rows - 1);
+  const squares = logProb.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const variance = mean === Number.NEGATIVE_INFINITY ? -mean : squares / Math.max(1, rows - 1);
   const losses = logProb.map((value) => -value);
   return { rows, loss: -mean, standardError: Math.sqrt(variance / rows), losses };
 }

@@ -7,7 +7,7 @@ import type { Engine } from "../engine/engine.js";
 import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import type { BijectionDeclaration, Formulation } from "../flows/declaration.js";
+import { type BijectionDeclaration, type Formulation, monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { objective } from "./objectives.js";
 
@@ -127,4 +127,16 @@ describe("likelihood", () => {
     const expected = (await flow.logProb(x)).reduce((total, l) => total - l, 0);
     expectClose([sum], [expected], 1e-12);
   });
+});
+
+it("a row outside of the support makes the loss infinite instead of another number", async () => {
+  const flow = await Flow.create(monotoneFlow({ dim: 2, blocks: 1, depth: 1, growth: 4 }), { capacity: 4 });
+  const likelihood = objective("likelihood", flow);
+  const samples = Float64Array.from([0, 1, 1e39, 0]);
+  await likelihood.write(samples, 2);
+  expect(await likelihood.pass(samples, 2, 0.5)).toBe(Number.POSITIVE_INFINITY);
+  const regression = objective("regression", flow);
+  const pairs = Float64Array.from([0, 1, 0, 0, 1e39, 0, 0, 0]);
+  await regression.write(pairs, 2);
+  expect(await regression.pass(pairs, 2, 0.5)).toBe(Number.POSITIVE_INFINITY);
 });

@@ -79,6 +79,7 @@ class Regression implements Objective {
     const outputs = this.#outputs.subarray(0, dim * lanes);
     await engine.read(tensor, outputs, offset);
     let sum = 0;
+    for (let i = 0; i < count; i++) if (this.#flow.isOutside(i)) sum = Number.POSITIVE_INFINITY;
     for (let j = 0; j < dim; j++) {
       for (let i = 0; i < count; i++) {
         const difference = outputs[j * lanes + i] - samples[i * this.columns + dim + j];

@@ -122,3 +122,11 @@ describe("noisy images", () => {
     expect(() => noisyImages({ ...images, test: set(0) })).toThrow(/no images to train on or to test with/);
   });
 });
+
+it("refuses pixels beyond the levels that a set declares", () => {
+  const few = { ...set(1), levels: 5 };
+  const source = noisyImages({ ...images, train: few, test: few });
+  const message = "made, image 1, value 6: a pixel is an integer from 0 to 4, not 5";
+  expect(() => source.test(0, 1)).toThrow(message);
+  expect(() => source.fill(new Float64Array(6), 0, 0, 0, 1)).toThrow(message);
+});

@@ -8,6 +8,9 @@ import { Table } from "../../table.js";
 import type { DataSource } from "../source.js";
 import { type ImageData, type ImageSet, imageSize } from "./image-set.js";
 
+/** Levels of a byte. */
+const BYTES = 256;
+
 export interface NoisyImagesOptions {
   /** Whether half of the training images are mirrored at random, left and right (default false). */
   flips?: boolean;
@@ -26,6 +29,7 @@ export function noisyImages(images: ImageData, { flips = false }: NoisyImagesOpt
   /** Reads an image and adds the noise of a stream. */
   const put = (set: ImageSet, index: number, out: Float64Array, at: number, noise: Random) => {
     set.read(index, pixels);
+    if (set.levels < BYTES) checkPixels(name, index, pixels, set.levels);
     for (let i = 0; i < dim; i++) out[at + i] = pixels[i] + noise.uniform();
   };
   return {
@@ -56,6 +60,16 @@ export function noisyImages(images: ImageData, { flips = false }: NoisyImagesOpt
       return table;
     },
   };
+}
+
+/** Throws `input` unless all pixels are below the number of levels; what comes as bytes with 256 levels always is. */
+function checkPixels(name: string, index: number, pixels: Uint8Array, levels: number): void {
+  const wrong = pixels.findIndex((x) => x >= levels);
+  check(
+    wrong < 0,
+    "input",
+    `${name}, image ${index + 1}, value ${wrong + 1}: a pixel is an integer from 0 to ${levels - 1}, not ${pixels[wrong]}`,
+  );
 }
 
 /** Turns every row of pixels round. */
