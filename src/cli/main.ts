@@ -8,5 +8,6 @@ try {
   const { program } = await import("./program.js");
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = endWith(error);
+  // Now: a thread that could not be started would keep the process alive.
+  process.exit(endWith(error));
 }

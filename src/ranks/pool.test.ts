@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { dyingRanks, mappingRanks } from "../../test/support/rank-programs.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
@@ -138,4 +139,32 @@ it.each([
   } finally {
     await pool.close();
   }
+});
+
+it("ends with an error when a thread cannot be started, and ends the others", async () => {
+  const flow = await Flow.create(declaration);
+  let starts = 0;
+  const node = () => {
+    if (++starts === 2) throw new Error("EAGAIN");
+    return mappingRanks.node();
+  };
+  await withRanks(
+    flow,
+    async (pool) => {
+      await expect(pool.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
+        code: "internal",
+        message: "only 3 of 4 threads can be started here (EAGAIN); use fewer threads",
+      });
+      // Later there may be room again.
+      expect(await pool.logProb(rows.slice(0, 5_000))).toHaveLength(5_000);
+    },
+    eager(4, { program: { ...mappingRanks, node } }),
+  );
+});
+
+it("says how much memory there is not", async () => {
+  const engine = await WasmEngine.create();
+  expect(() => engine.tensor(2e9)).toThrow(
+    /^there is no memory of 8001 MB for the samples and activations of a thread \(.*\); use fewer threads/,
+  );
 });

@@ -9,9 +9,19 @@ export class Team {
   readonly #workers: readonly RankWorker[];
   #fail: (error: FlowError) => void = () => {};
 
-  /** Starts the workers of `size` ranks. */
+  /** Starts the workers of `size` ranks; throws an `internal` error, and ends all, if one of them cannot be started. */
   static async start(program: RankProgram, size: number): Promise<Team> {
-    return new Team(await Promise.all(Array.from({ length: size - 1 }, () => startWorker(program))));
+    const starts = await Promise.allSettled(Array.from({ length: size - 1 }, () => startWorker(program)));
+    const workers = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
+    const failed = starts.find((start) => start.status === "rejected");
+    if (!failed) return new Team(workers);
+    await Promise.all(workers.map((worker) => worker.terminate()));
+    const cause = failed.reason as Error;
+    throw new FlowError(
+      "internal",
+      `only ${workers.length + 1} of ${size} threads can be started here (${cause.message}); use fewer threads`,
+      { cause },
+    );
   }
 
   private constructor(workers: readonly RankWorker[]) {

@@ -39,6 +39,21 @@ function kernels(): Promise<{ module: WebAssembly.Module; relaxed: boolean }> {
   return compiled;
 }
 
+/** Does what takes memory; throws an `internal` error that says how much an engine has wanted in all, if there is none. */
+function allocated<T>(bytes: number, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    const wanted = `${Math.ceil(bytes / 1e6)} MB for the samples and activations of a thread`;
+    const advice = "use fewer threads or a smaller model";
+    throw new FlowError(
+      "internal",
+      `there is no memory of ${wanted} (${(cause as Error).message}); ${advice}`,
+      { cause },
+    );
+  }
+}
+
 export class WasmEngine implements Engine {
   readonly name = "wasm";
   readonly epsilon = 2 ** -23;
@@ -64,7 +79,7 @@ export class WasmEngine implements Engine {
 
   private constructor(module: WebAssembly.Module, relaxed: boolean) {
     this.relaxed = relaxed;
-    this.#memory = new WebAssembly.Memory({ initial: 64 });
+    this.#memory = allocated(64 * PAGE, () => new WebAssembly.Memory({ initial: 64 }));
     const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
     this.#kernels = instance.exports as unknown as Record<string, Kernel>;
     this.#numbers = new Float32Array(this.#memory.buffer);
@@ -76,7 +91,7 @@ export class WasmEngine implements Engine {
     this.#end += Math.ceil((length * FLOAT) / 64) * 64;
     const missing = this.#end - this.#memory.buffer.byteLength;
     if (missing > 0) {
-      this.#memory.grow(Math.ceil(missing / PAGE));
+      allocated(this.#end, () => this.#memory.grow(Math.ceil(missing / PAGE)));
       this.#numbers = new Float32Array(this.#memory.buffer);
     }
     return { start, length };
