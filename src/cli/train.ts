@@ -50,7 +50,7 @@ export function trainCommand(program: Command): void {
     .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
     .option(
       "--preset <name>",
-      `model and schedule: monotone or i-densenet (default: ${defaultPreset}); of images ${imageSizes.join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data); monotone, i-densenet, ${studiedData.join(", ")} and these with -i-densenet also with -original, as the original study's code has them (docs/presets.md)`,
+      `model and schedule: monotone or i-densenet (default: ${defaultPreset}); of images ${imageSizes.join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data). With -original as the original study's code has it (docs/presets.md): monotone, i-densenet, ${studiedData.join(", ")}, and these with -i-densenet`,
     )
     .option(
       "--dequantization <kind>",
@@ -58,7 +58,7 @@ export function trainCommand(program: Command): void {
     )
     .option(
       "--steps <n>",
-      `training steps (default: ${defaultSteps}, where the original protocol has 50000; of images what the preset says)`,
+      `training steps (default: ${defaultSteps}, with -original 50000; of images what the preset says)`,
     )
     .option("--batch <n>", "samples a step (default: 500, of images 64 or what the preset says)")
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { testRandom } from "../../test/support/rows.js";
 import type { DataSource } from "../data/source.js";
@@ -7,6 +10,7 @@ import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import { Table } from "../table.js";
+import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { Trainer } from "../training/trainer.js";
 import { imagePresets, imageSizes, studiedData } from "./image-presets.js";
 
@@ -105,3 +109,32 @@ it.each([...studiedData])(
     }
   },
 );
+
+it("keeps all settings of its training in a run directory", () => {
+  const folder = mkdtempSync(join(tmpdir(), "image-presets-"));
+  try {
+    for (const name of ["digits", "cifar10-original", "cifar10-residual-flow"]) {
+      const { training, flow } = imagePresets[name];
+      const declaration = imageFlow({ ...flow, channels: 3, height: 32, width: 32 });
+      const config: RunConfig = {
+        format: RUN_FORMAT,
+        version: "0",
+        preset: name,
+        data: { kind: "staircase" },
+        training: {
+          ...training,
+          schedule: training.schedule?.map((change) => ({ ...change })),
+          steps: 1,
+          seed: 0,
+        },
+        threads: 1,
+        checkpointEvery: 1,
+        flow: declaration,
+      };
+      const read = Run.open(Run.create(join(folder, name), config).path).config;
+      expect(read).toEqual(JSON.parse(JSON.stringify(config)));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
