@@ -155,6 +155,31 @@ it("places actnorms and pre-activations as Residual Flow does, and hands its opt
   expect(() => imageFlow({ ...TINY, kernels: [3, 1] })).toThrow(/kernel: a list of kernels has one for each/);
 });
 
+it("has convolutions where its kernels say so, with channels after the activation", async () => {
+  const { connected: _, ...tiny } = TINY;
+  const options = { ...tiny, network: "multilayer", kernels: [3, 1, 3], preactivation: true } as const;
+  const flow = await Flow.create(imageFlow({ ...options, activation: "CPila" }), {
+    engine: new ReferenceEngine(),
+    capacity: 1,
+  });
+  const shapes = (block: number) =>
+    [0, 1, 2].map(
+      (l) => flow.parameters.list.find((p) => p.name === `bijections.${block}.weight.${l}`)?.shape,
+    );
+  // [row][tap][column]: 4 channels become 2 rows of a doubled activation, and back.
+  expect(shapes(1)).toEqual([
+    [2, 9, 4],
+    [2, 4],
+    [4, 9, 4],
+  ]);
+  // Behind the second squeeze 16 channels, doubled by the pre-activation.
+  expect(shapes(4)).toEqual([
+    [2, 9, 32],
+    [2, 4],
+    [16, 9, 4],
+  ]);
+});
+
 it("needs sizes that can be squeezed", () => {
   expect(() => imageFlow({ ...TINY, height: 8, width: 4 })).not.toThrow();
   expect(() => imageFlow({ ...TINY, height: 6, width: 6 })).toThrow(

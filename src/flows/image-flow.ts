@@ -46,7 +46,7 @@ export interface ImageFlowOptions {
   growth?: number;
   /**
    * Fully connected blocks at the end, the features of their stems if they have any, and what their layers add, or have
-   * (default 2, 64, 32).
+   * (default 2, 64 or with a pre-activation none, 32).
    */
   connected?: { blocks: number; stem?: number; growth: number };
   /** Activation (default CPila). */
@@ -87,8 +87,9 @@ const ROUNDS = 50;
 /** The chain of Ahn et al. (2022) and of the residual flows before it. */
 export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   const { channels, height, width, levels = 256, alpha = 0.05, blocks = [4, 4] } = options;
-  const { blocks: connected, ...wide } = options.connected ?? { blocks: 2, stem: 64, growth: 32 };
   const { scale, varianceFloor, preactivation, closingStart } = options;
+  const stem = preactivation ? {} : { stem: 64 };
+  const { blocks: connected, ...wide } = options.connected ?? { blocks: 2, ...stem, growth: 32 };
   const network: NetworkOptions = {
     kind: options.network ?? "dense",
     kernel: options.kernels ?? 3,
