@@ -98,8 +98,8 @@ const PLANTED: readonly Planted[] = [
     ["gradients of the steps before", "gradient.fill(0);", ";"],
     [
       "weights as they were sent before the first step",
-      "    flow.prepare();\n    if (this.step === 0)",
-      "    if (this.step === 0)",
+      "await flow.iterate();\n    flow.prepare();",
+      "await flow.iterate();",
     ],
     ["no power iteration", "await flow.iterate();", ";"],
     ["`settle` skipped after training", "await this.flow.settle();", ";"],
@@ -237,6 +237,15 @@ const PLANTED: readonly Planted[] = [
       "await this.iterate(LAST_ROUNDS);",
     ],
     ["learned noise without power iteration", "await this.dequantizer?.iterate(rounds);", ";"],
+  ]),
+  ...at("src/flows/certificate.ts", [
+    [
+      "certify without its Lipschitz limit",
+      "if (lipschitzBound < LIMITS.lipschitz) continue;",
+      "if (lipschitzBound < 1e9) continue;",
+    ],
+    ["certify without its round-trip limit", "!(roundTrip < LIMITS.roundTrip)", "roundTrip < 0"],
+    ["certify without its log-determinant limit", "!(logDet.error < logDet.limit)", "logDet.error < 0"],
   ]),
   ...at("src/flows/start.ts", [
     ["standardisation without its log-slope", "-Math.log(deviation[j])", "0"],

@@ -1,14 +1,14 @@
 /**
  * `npm run mutants`: plants errors in the core, one at a time, and lists those that no test notices.
  *
- *   npm run mutants -- [--planted] [--sample 200] [--seed 0] [--folder src/logdet]... [--jobs 1] [--program]
- *                     [--again] [--out mutants]
+ *   npm run mutants -- [--planted] [--sample 200] [--seed 0] [--folder src/logdet]... [--jobs 1] [--far 100]
+ *                     [--program] [--again] [--out mutants]
  *
  * What can be planted is in `mutations.ts`; a sample of it is drawn by the seed from the folders of the core, in which an
  * error stays where it is when others around it change. `--planted` plants instead the errors that were once found to pass
  * all tests (`planted.ts`). Errors that the compiler refuses are not counted. Each one runs the tests that can reach its
- * file, the nearest first, until one fails or hangs; with `--program` those of the built command line as well, where only
- * it uses a file.
+ * file, the nearest first, until one fails or hangs: those of its folder, of others what takes `--far` seconds in all, and
+ * with `--program` those of the built command line, where only it uses a file.
  *
  * Results are lines in OUT/results.jsonl, one an error; a run that was stopped goes on from there, and `--again` forgets
  * what survived. Why a survivor does no harm stands in `survivors.json`: `equivalent` ones cannot change any result, and are
@@ -46,8 +46,6 @@ const FOLDERS = [...CORE, "kernels"];
 /** Tests of single modules; those of the program join in where only it uses a file. */
 const TESTS = ["src", "test/golden"];
 const MOST_SURVIVORS = 0.05;
-/** What the tests of other folders may take for one error, in all. */
-const FAR_SECONDS = 100;
 
 interface Result extends Outcome, Omit<Mutation, "start" | "end"> {}
 interface Explanation {
@@ -64,6 +62,7 @@ const { values: options } = parseArgs({
     seed: { type: "string", default: "0" },
     folder: { type: "string", multiple: true },
     jobs: { type: "string", default: "1" },
+    far: { type: "string", default: "100" },
     out: { type: "string", default: "mutants" },
     program: { type: "boolean", default: false },
     again: { type: "boolean", default: false },
@@ -164,14 +163,14 @@ async function measure(): Promise<void> {
   }
 }
 
-/** The tests for an error in a file: those of its folder, and of the others as many as end within `FAR_SECONDS`. */
+/** The tests for an error in a file: those of its folder, and of the others as many as end within `--far` seconds. */
 function testsFor(file: string): string[] {
   let far = 0;
   return related.testsOf(file, secondsOf).filter((test) => {
     if (failing.has(test)) return false;
     if (dirname(test) === dirname(file)) return true;
     far += secondsOf(test);
-    return far <= FAR_SECONDS;
+    return far <= Number(options.far);
   });
 }
 
