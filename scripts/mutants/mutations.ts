@@ -148,7 +148,8 @@ export function mutationsIn(source: ts.SourceFile, file: string, sameType: SameT
           replace("call", expression.name, other);
         if (expression.getText(source) === "Math.abs") replace("call", node, args[0].getText(source));
       }
-      for (let i = 0; i + 1 < args.length; i++) {
+      const symmetric = /^Math\.(min|max|hypot)$/.test(expression.getText(source));
+      for (let i = 0; i + 1 < args.length && !symmetric; i++) {
         const [a, b] = [args[i], args[i + 1]];
         if (!sameType(a, b)) continue;
         add("arguments", a.getStart(source), b.end, `${b.getText(source)}, ${a.getText(source)}`);
