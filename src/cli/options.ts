@@ -1,6 +1,7 @@
 /** Options that are numbers, checked with one clear sentence each. */
 import { availableParallelism } from "node:os";
 import { check, quoted } from "../errors.js";
+import { MOST_THREADS } from "../training/run.js";
 
 export function integer(option: string, text: string, least: number): number {
   const value = Number(text);
@@ -20,12 +21,10 @@ export function positive(option: string, text: string): number {
   return value;
 }
 
-const MAX_THREADS = 256;
-
 /** The number of ranks: as asked for, or one a core. */
 export function threadCount(text: string | undefined): number {
   if (text === undefined) return availableParallelism();
   const threads = integer("--threads", text, 1);
-  check(threads <= MAX_THREADS, "usage", `--threads must be at most ${MAX_THREADS}, not ${threads}`);
+  check(threads <= MOST_THREADS, "usage", `--threads must be at most ${MOST_THREADS}, not ${threads}`);
   return threads;
 }

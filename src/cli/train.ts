@@ -6,13 +6,14 @@ import { check, quoted } from "../errors.js";
 import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
 import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../experiments/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
+import { judgeCost } from "../flows/cost.js";
 import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
-import type { Flow } from "../flows/flow.js";
+import { type Flow, samplesAPass } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import { version } from "../package.js";
 import { findCheckpoint } from "../training/checkpoint.js";
 import { dataSource } from "../training/job.js";
-import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
+import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { likelihood, type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
 import type { TrainingOptions } from "../training/trainer.js";
 import { integer, positive, threadCount } from "./options.js";
@@ -192,7 +193,15 @@ async function startRun(options: TrainOptions): Promise<RunJob> {
     seed,
     schedule: training.schedule?.map((change) => ({ ...change })),
   };
-  check(config.batch <= 1_000_000, "usage", `--batch must be at most 1000000, not ${config.batch}`);
+  check(config.batch <= MOST_BATCH, "usage", `--batch must be at most ${MOST_BATCH}, not ${config.batch}`);
+  check(config.steps <= MOST_STEPS, "usage", `--steps must be at most ${MOST_STEPS}, not ${config.steps}`);
+  judgeCost(
+    plan.declaration,
+    samplesAPass(plan.declaration),
+    `--batch ${config.batch}`,
+    "usage",
+    config.batch,
+  );
   const threads = Math.min(threadCount(options.threads), config.batch);
   const checkpointEvery = integer(
     "--checkpoint-every",
@@ -255,6 +264,12 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   const done = state?.step ?? 0;
   const model = run.summary();
   if (options.steps !== undefined) config.training.steps = integer("--steps", options.steps, 1);
+  check(
+    config.training.steps <= MOST_STEPS,
+    "usage",
+    `--steps must be at most ${MOST_STEPS}, not ${config.training.steps}`,
+  );
+  judgeCost(config.flow, samplesAPass(config.flow), run.file("config.json"), "run", config.training.batch);
   const { steps } = config.training;
   check(steps >= done, "usage", `--steps ${steps} is less than the ${done} steps that ${run.path} has done`);
   check(

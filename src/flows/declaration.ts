@@ -9,6 +9,7 @@ const count = z.number().int().positive();
 /** Dimensions up to which Jacobians are computed whole. */
 const EXACT_DIM = 16;
 const MAX_DIM = 1 << 20;
+const MAX_BIJECTIONS = 4_096;
 
 const side = z.union([z.literal(1), z.literal(3)]);
 
@@ -23,7 +24,7 @@ const network = z
     activation: z.enum(activationNames as [string, ...string[]]),
     coeff: z.number().positive().lt(1),
     lip: z.number().positive().lt(1),
-    powerIterations: count,
+    powerIterations: count.max(10_000),
     spectralTolerance: z.number().nonnegative().optional(),
     learnConcatenationFrom: z.number().int().nonnegative(),
     limit: z.enum(["certified", "estimated"]).optional(),
@@ -50,12 +51,14 @@ const bijection = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.enum(["squeeze", "flatten", "factor-out"]) }),
 ]);
 
+const terms = z.number().int().nonnegative().max(10_000);
+
 /** Stochastic log-determinants; see `logdet/`. */
 const estimator = z.strictObject({
   law: z.enum(["geometric", "poisson"]),
-  rate: z.number().positive(),
-  exactTerms: z.number().int().nonnegative(),
-  exactTermsInEvaluation: z.number().int().nonnegative(),
+  rate: z.number().positive().max(1_000),
+  exactTerms: terms,
+  exactTermsInEvaluation: terms,
   probe: z.enum(["rademacher", "normal"]),
   probes: count.max(64),
   /** The solvers' tolerance in training: the largest residual over the largest number of a sample, or 1. */
@@ -71,7 +74,7 @@ const declaration = z
         channels: count,
         height: count,
         width: count,
-        levels: count.min(2),
+        levels: count.min(2).max(1 << 16),
         alpha: z.number().positive().lt(0.5),
       })
       .optional(),
@@ -83,7 +86,7 @@ const declaration = z
     standardisation: z
       .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
       .optional(),
-    bijections: z.array(bijection).min(1),
+    bijections: z.array(bijection).min(1).max(MAX_BIJECTIONS),
   })
   .refine(({ dim, standardisation: s }) => !s || (s.mean.length === dim && s.deviation.length === dim), {
     path: ["standardisation"],

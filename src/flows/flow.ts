@@ -20,6 +20,7 @@ import { check } from "../errors.js";
 import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
 import { kernelsOf, Network, SETTLING_ROUNDS } from "../networks/network.js";
 import { Table } from "../table.js";
+import { judgeCost } from "./cost.js";
 import { type BijectionDeclaration, type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Dequantizer } from "./dequantizer.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
@@ -45,6 +46,11 @@ export function imagesAPass(height: number, width: number): number {
   const images = Math.floor(PIXELS_A_PASS / (height * width));
   return Math.min(MOST_IMAGES, Math.max(FEWEST_IMAGES, images));
 }
+
+/** Samples a pass, unless a flow is built for others. */
+export const samplesAPass = ({ estimator, image }: FlowDeclaration, preferred = 128): number =>
+  estimator && image ? imagesAPass(image.height, image.width) : preferred;
+
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
 
@@ -99,14 +105,13 @@ export class Flow implements FlowMaps {
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
     const engine = options.engine ?? (await WasmEngine.create());
-    const { estimator, image } = parsed;
-    const suitable = estimator && image ? imagesAPass(image.height, image.width) : engine.preferredBatch;
-    const capacity = options.capacity ?? suitable;
+    const capacity = options.capacity ?? samplesAPass(parsed, engine.preferredBatch);
     check(
       Number.isInteger(capacity) && capacity > 0,
       "usage",
       `capacity must be a positive integer, not ${capacity}`,
     );
+    judgeCost(parsed, paddedLanes(engine, capacity), "this declaration");
     const flow = new Flow(parsed, engine, options.seed ?? 0, capacity);
     for (const { block } of flow.blocks) if (block.network.grid) await block.iterate(SETTLING_ROUNDS);
     await flow.dequantizer?.iterate(SETTLING_ROUNDS);

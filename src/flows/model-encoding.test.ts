@@ -57,6 +57,14 @@ it("refuses weights beside the declaration of another flow, even of the same par
   );
 });
 
+it("builds nothing that is much larger than its weights", async () => {
+  const large = monotoneFlow({ dim: 2, blocks: 200, growth: 64 });
+  const declaration = new TextEncoder().encode(JSON.stringify(large));
+  await expect(decode({ ...plain(), declaration })).rejects.toThrow(
+    /^flow\.json declares a flow of about \d+ parameters, but model\.safetensors holds \d+ numbers$/,
+  );
+});
+
 /** The weights as a file without checksum, as earlier versions and other programs write it. */
 function plain(change: (tensors: Map<string, Tensor>) => void = () => {}, metadata = {}): typeof encoded {
   const { tensors } = decodeSafetensors(encoded.weights, "x");

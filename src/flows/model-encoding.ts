@@ -5,8 +5,9 @@
 import type { Engine } from "../engine/engine.js";
 import { firstBeyondFloat32 } from "../engine/parameters.js";
 import { check, quoted } from "../errors.js";
+import { costOf, judgeCost } from "./cost.js";
 import { parseDeclaration } from "./declaration.js";
-import { Flow } from "./flow.js";
+import { Flow, samplesAPass } from "./flow.js";
 import { parseJson } from "./json.js";
 import { decodeSafetensors, encodeSafetensors, type Tensors } from "./safetensors.js";
 import { sha256 } from "./sha256.js";
@@ -49,6 +50,16 @@ export async function decodeFlow(
   const parsed = parseDeclaration(parseJson(declaration, names.declaration), names.declaration);
   const decoded = decodeSafetensors(weights, names.weights);
   checkPair(decoded, declaration, names);
+  const capacity = rest.capacity ?? samplesAPass(parsed);
+  judgeCost(parsed, capacity, names.declaration);
+  const { parameters } = costOf(parsed, capacity);
+  const given = [...decoded.tensors.values()].reduce((sum, { values }) => sum + values.length, 0);
+  // Before anything is built: the weights bound what a declaration can ask for.
+  check(
+    parameters <= 1.25 * given + 100,
+    "input",
+    `${names.declaration} declares a flow of about ${Math.round(parameters)} parameters, but ${names.weights} holds ${given} numbers`,
+  );
   const flow = await Flow.create(parsed, rest);
   flow.parameters.load(decoded.tensors, names.weights);
   flow.prepare();

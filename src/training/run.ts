@@ -35,8 +35,12 @@ const LISTED = [CONFIG, DECLARATION_FILE, WEIGHTS_FILE, SUMMARY] as const;
 const PARTIAL = /\.\d+\.partial$/;
 
 const count = z.number().int().positive();
+/** Samples of a step, and ranks, at most. */
+export const MOST_BATCH = 1_000_000;
+export const MOST_THREADS = 256;
 /** More steps would take centuries. */
-const steps = count.max(1e12);
+export const MOST_STEPS = 1e12;
+const steps = count.max(MOST_STEPS);
 
 const config = z.strictObject({
   format: z.union([z.literal(RUN_FORMAT), z.literal(WITHOUT_MANIFEST)]),
@@ -75,7 +79,7 @@ const config = z.strictObject({
   ]),
   training: z.strictObject({
     steps,
-    batch: count,
+    batch: count.max(MOST_BATCH),
     seed: z.number().int().nonnegative(),
     learningRate: z.number().positive(),
     schedule: z
@@ -92,7 +96,7 @@ const config = z.strictObject({
     averaging: z.number().positive().lt(1).optional(),
     objective: z.enum(["likelihood", "regression"]).optional(),
   }),
-  threads: count,
+  threads: count.max(MOST_THREADS),
   checkpointEvery: count,
   flow: z.unknown(),
 });
