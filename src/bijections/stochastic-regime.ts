@@ -162,7 +162,11 @@ export class StochasticRegime implements Regime {
     if (this.#options.probes.pass.exact) return this.#addExactLogDet(logDet, plus, minus);
     const { probes, block } = this.#options;
     const engine = this.#engine;
-    const { count, weights } = probes.terms(block);
+    const { count, weights } = probes.terms(block, this.#dim, () => ({
+      lipschitz: this.#lipschitz(),
+      plus,
+      minus,
+    }));
     const share = 1 / this.#sums.length;
     const views = this.#viewsAt(0);
     const product = views.inputBar;
@@ -185,6 +189,12 @@ export class StochasticRegime implements Regime {
         }
       }
     }
+  }
+
+  /** A certified bound, the tight one where it takes that to be below 1. */
+  #lipschitz(): number {
+    const quick = this.network.lipschitzBound();
+    return quick < 1 ? quick : this.network.lipschitzBound("tight");
   }
 
   /** The probe of that number to where it is wanted. */

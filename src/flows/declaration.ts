@@ -100,6 +100,10 @@ const declaration = z
     path: ["dequantization"],
     message: "only images have pixels to dequantize",
   })
+  .refine(({ estimator: e }) => e?.law !== "geometric" || e.rate <= 1, {
+    path: ["estimator", "rate"],
+    message: "a geometric law's rate is the chance to stop after a term, so at most 1",
+  })
   .refine(({ dim, estimator: e }) => e || dim <= EXACT_DIM, {
     path: ["dim"],
     message: `more than ${EXACT_DIM} dimensions need an estimator of log-determinants`,

@@ -67,7 +67,7 @@ export interface ImageFlowOptions {
   estimator?: Partial<EstimatorOptions>;
 }
 
-/** Poisson(2) roulette behind 10 exact terms in training and 20 in evaluation. */
+/** Poisson(2) roulette behind 10 exact terms in training; in evaluation at least 20 are exact (`boundedRoulette`). */
 export const stochastic: EstimatorOptions = {
   law: "poisson",
   rate: 2,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { boundedRoulette, ROULETTE_TOLERANCE } from "./bounded-roulette.js";
 import { type Estimator, FRESH, type PassKey, Probes } from "./probes.js";
 import { weights } from "./roulette.js";
 
@@ -11,6 +12,9 @@ const ESTIMATOR: Estimator = {
   probes: 2,
 };
 const BLOCKS = 4;
+const DIM = 6;
+/** That of a monotone block. */
+const series = () => ({ lipschitz: 0.9, plus: -1, minus: 1 });
 const TRAINING: PassKey = { seed: 1, step: 5, first: 0, training: true };
 
 const begun = (pass: PassKey, estimator: Estimator = ESTIMATOR) => {
@@ -27,12 +31,10 @@ function filled(probes: Probes, { dim = 5, samples = 3, block = 1, probe = 0 } =
 }
 
 describe("terms", () => {
-  it.each([
-    ["training", TRAINING, 3],
-    ["evaluation", FRESH, 17],
-  ] as const)("has the exact terms of %s, and more by chance", (_, pass, exact) => {
+  it("has the exact terms of training, and more by chance", () => {
+    const [pass, exact] = [TRAINING, 3];
     const counts = Array.from({ length: 200 }, (_, seed) => {
-      const { count, weights: own } = begun({ ...pass, seed }).terms(1);
+      const { count, weights: own } = begun({ ...pass, seed }).terms(1, DIM, series);
       expect(own.length).toBe(count + 1);
       expect(Array.from(own.subarray(0, exact + 1)), "weights of exact terms").toEqual(
         Array(exact + 1).fill(1),
@@ -40,7 +42,7 @@ describe("terms", () => {
       return count;
     });
     expect(Math.min(...counts), "the smallest number of terms").toBe(exact);
-    const long = begun({ ...pass, seed: counts.indexOf(Math.max(...counts)) }).terms(1);
+    const long = begun({ ...pass, seed: counts.indexOf(Math.max(...counts)) }).terms(1, DIM, series);
     expect(long.weights, "weights of the others").toEqual(
       weights({ law: "poisson", rate: 2, exact }, long.count),
     );
@@ -49,12 +51,37 @@ describe("terms", () => {
     expect(Math.abs(mean - exact - 2), "terms by chance, 2 on average").toBeLessThan(5 * Math.sqrt(2 / 200));
   });
 
+  it("has at least the exact terms of evaluation elsewhere, and a law that bounds the deviation", () => {
+    for (const [lipschitz, probe] of [
+      [0.3, "normal"],
+      [0.9, "normal"],
+      [0.9, "rademacher"],
+    ] as const) {
+      const scatter = probe === "normal" ? Math.sqrt(1 + 2 / DIM) : 1;
+      const tolerance = ROULETTE_TOLERANCE / Math.sqrt(BLOCKS) / scatter;
+      const roulette = boundedRoulette({ ...series(), lipschitz }, tolerance, 17);
+      const counts = Array.from({ length: 100 }, (_, seed) => {
+        const probes = begun({ ...FRESH, seed }, { ...ESTIMATOR, probe });
+        const { count, weights: own } = probes.terms(1, DIM, () => ({ ...series(), lipschitz }));
+        expect(own).toEqual(weights(roulette, count));
+        return count;
+      });
+      // The first term beyond the exact ones is there as well.
+      expect(Math.min(...counts)).toBe(roulette.exact + 1);
+      expect(Math.max(...counts)).toBeGreaterThan(roulette.exact + 1);
+    }
+    // Where nothing is certified there is the law of the declaration.
+    const { count, weights: own } = begun(FRESH).terms(1, DIM, () => ({ ...series(), lipschitz: 1 }));
+    expect(own).toEqual(weights({ law: "poisson", rate: 2, exact: 17 }, count));
+  });
+
   /** Whether another key gives other numbers of terms. */
   const same = (a: (n: number) => number, b: (n: number) => number) =>
     Array.from({ length: 40 }, (_, n) => a(n) === b(n)).every((equal) => equal);
 
   it("draws them anew for every step, block and seed, and for all samples of a step at once", () => {
-    const count = (pass: Partial<PassKey>, block = 1) => begun({ ...TRAINING, ...pass }).terms(block).count;
+    const count = (pass: Partial<PassKey>, block = 1) =>
+      begun({ ...TRAINING, ...pass }).terms(block, DIM, series).count;
     expect(
       same(
         (step) => count({ step }),

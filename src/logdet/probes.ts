@@ -3,13 +3,15 @@
  * keyed by seed, step, block and sample, so that a sample meets the same probes whichever rank works on it.
  */
 import { Purpose, Random } from "../engine/random.js";
+import { type BoundedSeries, boundedRoulette, ROULETTE_TOLERANCE } from "./bounded-roulette.js";
 import { drawTerms, type Law, type Roulette, weights } from "./roulette.js";
 
 export interface Estimator {
+  /** Of the terms beyond the exact ones in training; elsewhere `boundedRoulette` says how many there are. */
   readonly law: Law;
   /** The mean of the Poisson law, or the geometric law's chance to stop after a term. */
   readonly rate: number;
-  /** Terms that are always computed, in training and elsewhere. */
+  /** Terms that are always computed, in training and, at least, elsewhere. */
   readonly exactTerms: number;
   readonly exactTermsInEvaluation: number;
   readonly probe: "rademacher" | "normal";
@@ -38,6 +40,8 @@ export class Probes {
   /** Blocks that draw. */
   readonly #blocks: number;
   #pass: PassKey = FRESH;
+  /** The last one of each block, and the series that it is for. */
+  readonly #roulettes: { key: string; roulette: Roulette }[] = [];
 
   constructor(estimator: Estimator, blocks: number) {
     this.estimator = estimator;
@@ -53,16 +57,37 @@ export class Probes {
     return this.#pass;
   }
 
-  /** The terms of a block's series in this pass, and their weights for k = 0, 1, ... */
-  terms(block: number): { count: number; weights: Float64Array } {
-    const { law, rate, exactTerms, exactTermsInEvaluation } = this.estimator;
+  /**
+   * The terms of a block's series in this pass, and their weights for k = 0, 1, ...; `series` is asked for elsewhere than in
+   * training.
+   */
+  terms(block: number, dim: number, series: () => BoundedSeries): { count: number; weights: Float64Array } {
+    const { law, rate, exactTerms } = this.estimator;
     const { seed, training } = this.#pass;
-    const roulette: Roulette = { law, rate, exact: training ? exactTerms : exactTermsInEvaluation };
+    const roulette: Roulette = training
+      ? { law, rate, exact: exactTerms }
+      : this.#evaluation(block, dim, series());
     // The same for all samples of a step: ranks have equally much to do.
     const sample = training ? 0 : this.#pass.first;
     const random = new Random(seed, Purpose.roulette, this.#key(block), sample);
     const count = drawTerms(roulette, random);
     return { count, weights: weights(roulette, count) };
+  }
+
+  /** That of passes without gradients. All blocks together keep the tolerance, as they draw independently. */
+  #evaluation(block: number, dim: number, series: BoundedSeries): Roulette {
+    const key = Object.values(series).join();
+    const known = this.#roulettes[block];
+    if (known?.key === key) return known.roulette;
+    const { law, rate, probe, exactTermsInEvaluation } = this.estimator;
+    // Nothing can be promised then; only models that are used without a certificate come here.
+    if (!(series.lipschitz < 1)) return { law, rate, exact: exactTermsInEvaluation };
+    // The mean of |v|^4 is dim^2 of signs, and dim^2 + 2 dim of normal probes.
+    const scatter = probe === "normal" ? Math.sqrt(1 + 2 / dim) : 1;
+    const tolerance = ROULETTE_TOLERANCE / Math.sqrt(this.#blocks) / scatter;
+    const roulette = boundedRoulette(series, tolerance, exactTermsInEvaluation);
+    this.#roulettes[block] = { key, roulette };
+    return roulette;
   }
 
   /** Fills `out`, [dimension][sample], with the probe of that number. */

@@ -35,6 +35,10 @@ export function survival({ law, rate, exact }: Roulette, k: number): number {
 export function drawTerms(roulette: Roulette, random: Random): number {
   const u = random.uniform();
   let n = roulette.exact;
+  if (roulette.law === "geometric") {
+    // P(N' >= j) > u as long as j - 1 < ln u / ln(1 - rate).
+    return n + Math.max(1, Math.ceil(Math.log(Math.max(u, Number.MIN_VALUE)) / Math.log1p(-roulette.rate)));
+  }
   // P(N >= n + 1) > u as long as N > n.
   while (n < roulette.exact + 1000 && survival(roulette, n + 1) > u) n++;
   return n;

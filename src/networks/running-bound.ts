@@ -15,14 +15,13 @@ import type { Parameter } from "../engine/parameters.js";
  */
 export type Effort = "known" | "cheap" | "certain" | "tight";
 
-const ORDER: readonly Effort[] = ["known", "cheap", "certain", "tight"];
-
 export class RunningBound {
   readonly #weight: Parameter;
   readonly #reach: number;
   #at: Float64Array | null = null;
   #bound = Number.POSITIVE_INFINITY;
-  #effort: Effort = "known";
+  /** What was certified of the weight at `#at`. */
+  readonly #certified = new Map<Effort, number>();
 
   constructor(weight: Parameter, reach: number) {
     this.#weight = weight;
@@ -34,16 +33,22 @@ export class RunningBound {
     return this.#at ? this.#bound + this.#reach * distance(this.#weight.values, this.#at) : this.#bound;
   }
 
-  /** The bound of `certify`, which is asked only if the weight has not been certified as it is with as much effort. */
+  /**
+   * The bound of `certify`, which is asked only if the weight has not been certified as it is with this effort: what comes
+   * back does not depend on what was asked before.
+   */
   certified(effort: Effort, certify: () => number): number {
     const { values } = this.#weight;
-    const done = this.#at && ORDER.indexOf(this.#effort) >= ORDER.indexOf(effort);
-    if (done && this.known() === this.#bound) return this.#bound;
-    this.#bound = certify();
-    this.#effort = effort;
-    if (this.#at) this.#at.set(values);
-    else this.#at = values.slice();
-    return this.#bound;
+    const same = this.#at?.every((x, i) => x === values[i]) ?? false;
+    const done = same ? this.#certified.get(effort) : undefined;
+    if (done !== undefined) return done;
+    const bound = certify();
+    if (!same) this.#certified.clear();
+    this.#certified.set(effort, bound);
+    this.#bound = same ? Math.min(this.#bound, bound) : bound;
+    if (!this.#at) this.#at = values.slice();
+    else if (!same) this.#at.set(values);
+    return bound;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The report of the image reproduction. */
 
 import { stochastic } from "../../flows/image-flow.js";
+import { ROULETTE_TOLERANCE } from "../../logdet/bounded-roulette.js";
 import type { Item, Report, Section } from "../../reports/report.js";
 import { fixed } from "../estimate.js";
 import {
@@ -119,7 +120,8 @@ function protocolInWords(isQuick: boolean): string {
     `constant below ${flow.lip}. They differ in the formulation of the blocks and in the activation alone, and see the same images with ` +
     "the same noise in the same order." +
     `\n\nLog-determinants are power series: ${exactTerms} terms, and a number more that is drawn from Poisson(${rate}), with the weights that make the estimate ` +
-    `unbiased; ${exactTermsInEvaluation} terms and more in evaluation. Solves end at a residual of ${tolerance}. Adam, ${training.warmUp} steps of warm-up, gradients clipped, ` +
+    `unbiased; in evaluation at least ${exactTermsInEvaluation} terms, and as many as make their deviation certainly smaller than ${ROULETTE_TOLERANCE} nats ` +
+    `a dimension. Solves end at a residual of ${tolerance}. Adam, ${training.warmUp} steps of warm-up, gradients clipped, ` +
     "averaged weights in evaluation. Uniform noise makes pixels continuous, so the loss bounds the loss of the pixels from above. What " +
     "differs from the original study's code, and why, is in docs/presets.md of the package." +
     (isQuick
