@@ -1,4 +1,4 @@
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { check } from "../errors.js";
 import { readFile } from "../flows/files.js";
@@ -14,6 +14,7 @@ import { aligned, remark, report } from "./output.js";
 interface ImportCommandOptions {
   out?: string;
   args?: string;
+  dataDir?: string;
   averaged?: boolean;
   whatItNeeds?: boolean;
   json?: boolean;
@@ -37,6 +38,10 @@ export function importCommand(program: Command): void {
       'options of the training program as JSON, above those in the checkpoint: {"act": "CPila", "coeff": 0.9}',
     )
     .option(
+      "--data-dir <dir>",
+      "the folder with the files of its data set of images, for evaluate and verify",
+    )
+    .option(
       "--averaged",
       "take the moving averages of the parameters, with which the studies evaluate images",
     )
@@ -48,8 +53,8 @@ export function importCommand(program: Command): void {
 Examples:
   $ monotone-flows import checkpt.pth --what-it-needs
   $ monotone-flows import checkpt.pth --out runs/imported
-  $ monotone-flows import most_recent.pth --averaged --out runs/cifar10
-  $ monotone-flows evaluate runs/cifar10 --data cifar10 --data-dir ~/cifar10
+  $ monotone-flows import most_recent.pth --averaged --data-dir ~/cifar10 --out runs/cifar10
+  $ monotone-flows evaluate runs/cifar10
 What has a counterpart and what has none: docs/interchange.md`,
     )
     .action(async (file: string, options: ImportCommandOptions) => {
@@ -62,10 +67,16 @@ What has a counterpart and what has none: docs/interchange.md`,
       }
       const { averaged = false } = options;
       const { flow, origin } = await importCheckpoint(bytes, { file, options: more, averaged });
+      const { dataDir } = options;
+      check(
+        dataDir === undefined || flow.declaration.image !== undefined,
+        "usage",
+        "--data-dir is the folder of a data set of images, and the model is of vectors",
+      );
       const name = basename(file, extname(file));
       const run = Run.create(
         options.out ?? join("runs", name),
-        configOf(flow, origin, file, bytes, averaged),
+        configOf(flow, origin, file, bytes, { averaged, dataDir }),
       );
       saveFlow(flow, run.path);
       const { study } = origin;
@@ -132,7 +143,7 @@ function configOf(
   { study, options }: CheckpointInfo,
   file: string,
   bytes: Uint8Array,
-  averaged: boolean,
+  { averaged, dataDir }: { averaged: boolean; dataDir: string | undefined },
 ): RunConfig {
   const number = (name: string, otherwise: number) => {
     const value = options[name];
@@ -141,7 +152,7 @@ function configOf(
   const whole = (name: string, otherwise: number) => Math.max(1, Math.round(number(name, otherwise)));
   const data = String(options.data ?? "unknown");
   const kind: DataConfig = flow.declaration.image
-    ? { kind: "images", data, flips: data === "cifar10" }
+    ? { kind: "images", data, ...(dataDir ? { dataDir: resolve(dataDir) } : {}), flips: data === "cifar10" }
     : { kind: "toy", name: data };
   return {
     format: RUN_FORMAT,
