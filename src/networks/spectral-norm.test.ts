@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { bilinear, gramNormBound, powerIteration, spectralNormBound } from "./spectral-norm.js";
+import { expectClose } from "../../test/support/close.js";
+import { testRandom } from "../../test/support/rows.js";
+import { bilinear, gramNormBound, normalise, powerIteration, spectralNormBound } from "./spectral-norm.js";
 
 const matrices = fc
   .tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 }))
@@ -42,6 +44,56 @@ it("bounds the norm from above, and power iteration approaches it from below", (
     { numRuns: 100 },
   );
 });
+
+it.each([
+  [1, 3],
+  [3, 2],
+  [4, 7],
+  [6, 5],
+  [9, 8],
+])(
+  "power iteration takes the products that it names, and finds the known singular vectors of %i x %i",
+  (rows, columns) => {
+    const random = testRandom(92);
+    const unit = (n: number) => {
+      const x = Float64Array.from({ length: n }, () => random.normal());
+      normalise(x);
+      return x;
+    };
+    const [left, right] = [unit(rows), unit(columns)];
+    const rank1 = Float64Array.from({ length: rows * columns }, (_, i) => {
+      return 3 * left[Math.floor(i / columns)] * right[i % columns];
+    });
+    const [u, v] = [unit(rows), new Float64Array(columns)];
+    powerIteration(rank1, rows, columns, u, v, 2);
+    const sign = Math.sign(u[0] * left[0]);
+    expectClose(
+      u,
+      left.map((x) => sign * x),
+      1e-13,
+      "left singular vector",
+    );
+    expectClose(
+      v,
+      right.map((x) => sign * x),
+      1e-13,
+      "right singular vector",
+    );
+    expect(bilinear(rank1, u, v)).toBeCloseTo(3, 12);
+    // One round is v = W^T u / |.|, u = W v / |.|.
+    const weight = rank1.map((x) => x + 0.5 * random.normal());
+    const start = unit(rows);
+    u.set(start);
+    powerIteration(weight, rows, columns, u, v, 1);
+    const across = right.map((_, c) => start.reduce((sum, x, r) => sum + x * weight[r * columns + c], 0));
+    normalise(across);
+    expectClose(v, across, 1e-13, "v after one round");
+    const along = left.map((_, r) => across.reduce((sum, x, c) => sum + x * weight[r * columns + c], 0));
+    const length = normalise(along);
+    expectClose(u, along, 1e-13, "u after one round");
+    expect(bilinear(weight, u, v)).toBeCloseTo(length, 12);
+  },
+);
 
 it("is exact on a matrix of known singular values", () => {
   // diag(3, 2) between two rotations.

@@ -363,3 +363,34 @@ it("the fixed point takes the steps w <- target - sign G(w)", async () => {
     expectClose(trace[1].flat(), step.flat(), 1e-15);
   }
 });
+
+it("takes plain steps where the mixture of known ones is not finite, of these samples alone", async () => {
+  /** Every third mixture of the second sample has no numbers. */
+  class Broken extends Anderson {
+    mixed = 0;
+    protected override mix(sample: number, newest: number): void {
+      super.mix(sample, newest);
+      if (sample !== 1 || ++this.mixed % 3 !== 0) return;
+      for (let slot = 0; slot < this.size; slot++) this.weights[slot * this.samples + sample] = Number.NaN;
+    }
+  }
+  const [dim, samples] = [3, 3];
+  const { map } = block(engine, { dim, weightScale: 5, coeff: 0.9 }, samples);
+  const random = testRandom(93);
+  const [target, start] = [normalRows(random, samples, dim), normalRows(random, samples, dim)];
+  const whole = await watchSolve(engine, new Anderson(engine, dim, samples), map, {
+    target,
+    start,
+    tolerance: 1e-13,
+  });
+  const solver = new Broken(engine, dim, samples);
+  const { counts, solution, taken } = await watchSolve(engine, solver, map, {
+    target,
+    start,
+    tolerance: 1e-13,
+  });
+  expect(solver.mixed).toBeGreaterThan(3);
+  expect(counts.unconverged).toBe(0);
+  expectClose(solution.flat(), whole.solution.flat(), 1e-12);
+  expect([taken[0], taken[2]]).toEqual([whole.taken[0], whole.taken[2]]);
+});
