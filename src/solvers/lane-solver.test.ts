@@ -384,12 +384,13 @@ it("takes plain steps where the mixture of known ones is not finite, of these sa
     tolerance: 1e-13,
   });
   const solver = new Broken(engine, dim, samples);
-  const { counts, solution, taken } = await watchSolve(engine, solver, map, {
+  const { counts, solution, taken, trace } = await watchSolve(engine, solver, map, {
     target,
     start,
     tolerance: 1e-13,
   });
   expect(solver.mixed).toBeGreaterThan(3);
+  expect(trace.flat(2).every(Number.isFinite), "finite points at all evaluations").toBe(true);
   expect(counts.unconverged).toBe(0);
   expectClose(solution.flat(), whole.solution.flat(), 1e-12);
   expect([taken[0], taken[2]]).toEqual([whole.taken[0], whole.taken[2]]);
