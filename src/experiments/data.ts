@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { basename, extname, resolve } from "node:path";
+import { checkFingerprint, fingerprintOf } from "../data/images/fingerprint.js";
 import { type ImageShape, imageSize } from "../data/images/image-set.js";
 import { imageDataNames, openImages } from "../data/images/index.js";
 import { readNpy } from "../data/npy.js";
@@ -103,7 +104,14 @@ export async function reloadData(config: DataConfig, seed: number, folder: strin
     "this run fits a function, not a density; only `monotone-flows reproduce 1d` knows what to do with it",
   );
   if (config.kind === "toy") return resolveData(config.name, seed);
-  if (config.kind === "images") return resolveData(config.data, seed, undefined, config);
+  if (config.kind === "images") {
+    const data = await resolveData(config.data, seed, undefined, config);
+    const { fingerprint } = config;
+    if (fingerprint && data.job.kind === "images") {
+      checkFingerprint(data.job.source, fingerprint, config.data);
+    }
+    return data;
+  }
   const { columns, sha256 } = config;
   const path = resolve(folder, config.path);
   check(
@@ -120,12 +128,14 @@ async function resolveImages(data: string, seed: number, options: ImageOptions):
   const { dataDir, flips = false } = options;
   const source = await openImages({ data, dataDir, seed });
   const { shape, levels, remarks } = source;
+  const fingerprint = fingerprintOf(source);
   return {
     config: {
       kind: "images",
       data: imageDataNames.includes(data) ? data : resolve(data),
       ...(dataDir === undefined ? {} : { dataDir: resolve(dataDir) }),
       flips,
+      ...(fingerprint ? { fingerprint } : {}),
     },
     job: { kind: "images", source, flips },
     dim: imageSize(shape),

@@ -66,6 +66,8 @@ const config = z.strictObject({
       dataDir: z.string().optional(),
       /** Whether half of the training images are mirrored. */
       flips: z.boolean(),
+      /** Of images in files; runs of earlier versions have none. */
+      fingerprint: z.strictObject({ trainCount: count, testCount: count, sha256: z.string() }).optional(),
     }),
     z.strictObject({
       kind: z.literal("table"),
