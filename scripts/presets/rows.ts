@@ -164,7 +164,8 @@ const images: Record<string, Row["of"]> = {
     return `at most ${powerIterations} rounds, to ${scientific(spectralTolerance)}`;
   },
   series: (plan) => `${law(plan)} behind ${estimator(plan).exactTerms} terms`,
-  seriesInEvaluation: (plan) => `${law(plan)} behind ${estimator(plan).exactTermsInEvaluation} terms`,
+  seriesInEvaluation: (plan) =>
+    `geometric law behind ${estimator(plan).exactTermsInEvaluation} terms, or more by the certified bound`,
   probes: (plan) => `${estimator(plan).probe}, ${estimator(plan).probes} a sample`,
   solver: (plan) => scientific(estimator(plan).tolerance),
   epsilon: (plan) =>
@@ -186,6 +187,8 @@ const WHY_TOLERANCE =
   "Ten times looser: what is left of a solve is far below the noise of the estimate. Outside of training solves go on to one rounding";
 const STILL_POWER =
   "We stop where the norm changes by less than that share in a round, the code where both vectors do in the root mean square";
+const STILL_EVALUATION =
+  "Estimates by a Poisson law have no finite variance, so their scatter says nothing of their error ([math.md](math.md))";
 const WHY_LENGTH = "A length to plan for; the code runs until it is stopped, at most so long";
 
 /** What is no setting of a preset: how this package trains, whatever the preset. */
@@ -204,7 +207,7 @@ const divisor = (where: string) =>
     "power iteration's estimate of their norm",
     where,
     "the same, or certified bounds where these do not make G a contraction for certain",
-    "Estimates are from below: with them alone a step may use a block that is not invertible",
+    'Estimates are from below: with them alone a step may use a block that is not invertible. A declaration with `limit: "estimated"` has the code\'s way',
   );
 
 const howAllImagesAreTrained: readonly Row[] = [
@@ -365,6 +368,8 @@ export const monotoneImages: readonly Row[] = [
     original: "Poisson(2) behind 20 terms",
     where: "`lib/layers/iresblock.py`",
     of: images.seriesInEvaluation,
+    why: STILL_EVALUATION,
+    still: STILL_EVALUATION,
   },
   {
     setting: "probes",
