@@ -24,8 +24,8 @@ const PLANTED: readonly Planted[] = [
   ...at("src/logdet/probes.ts", [
     [
       "evaluation with training's number of exact terms",
-      "training ? exactTerms : exactTermsInEvaluation",
-      "exactTerms",
+      "const roulette: Roulette = training",
+      "const roulette: Roulette = training || series",
     ],
     ["the same probe for all samples", "first + s)", "first)"],
     ["the same probes at every step", "return this.#pass.step * this.#blocks + block", "return block"],
@@ -219,7 +219,11 @@ const PLANTED: readonly Planted[] = [
       "new Random(seed, Purpose.initialisation, i)",
       "new Random(0, Purpose.initialisation, i)",
     ],
-    ["the log-determinant of the start left out", "if (before) numbers[i] += this.#startLogDet[i];", ";"],
+    [
+      "the log-determinant of the start left out",
+      "if (before && wanted) numbers[i] += this.#startLogDet[i];",
+      ";",
+    ],
     [
       "evaluation as in training",
       "first: first + start, training: false",
