@@ -20,8 +20,9 @@ export {
   type Formulation,
   monotoneFlow,
 } from "./flows/declaration.js";
+export { FailedRows } from "./flows/failed-rows.js";
 export { Flow } from "./flows/flow.js";
-export type { FlowMaps } from "./flows/flow-maps.js";
+export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
 export { type FlowPath, flowPath } from "./flows/path.js";
 export { type Exported, exportCheckpoint } from "./interchange/export.js";

@@ -120,7 +120,7 @@ export class StochasticRegime implements Regime {
     const { epsilon } = this.#engine;
     return {
       tolerance: Math.min(tolerance, ROUNDINGS.aim * epsilon),
-      enough: Math.min(tolerance, ROUNDINGS.enough * epsilon),
+      enough: ROUNDINGS.enough * epsilon,
     };
   }
 

@@ -2,15 +2,16 @@ import type { Command } from "commander";
 import { type ImageShape, shapeText } from "../data/images/image-set.js";
 import { openImages } from "../data/images/index.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
-import { check } from "../errors.js";
+import { check, FlowError } from "../errors.js";
 import { looksLikeFile, looksLikeImages, readTable } from "../experiments/data.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import { withRanks } from "../ranks/pool.js";
 import { dataSource } from "../training/job.js";
 import type { Run } from "../training/run.js";
 import { likelihood, testSamples } from "../training/train-run.js";
 import { integer, threadCount } from "./options.js";
-import { aligned, remark, report } from "./output.js";
+import { aligned, failureCounts, meanInWords, orNull, remark, report, requireAll } from "./output.js";
 import { openCertified, trainingSource, UNCERTIFIED } from "./run-model.js";
 
 interface EvaluateOptions {
@@ -51,7 +52,7 @@ Examples:
     .action(async (path: string, options: EvaluateOptions) => {
       const began = performance.now();
       const ranks = threadCount(options.threads);
-      const { run, flow } = await openCertified(path, options);
+      const { run, flow, certified } = await openCertified(path, options);
       const { seed } = run.config.training;
       const source = await testSource(run, options);
       const { name, entropy } = source;
@@ -60,11 +61,15 @@ Examples:
       const exact = options.exact ?? false;
       const score = likelihood(source, seed, { exact });
       const { unit } = score;
-      const { loss, standardError, rows } = await withRanks(flow, (pool) => score.measure(pool, samples), {
-        ranks,
-      });
+      const failures = new FailedRows();
+      const { loss, standardError, rows, outside } = await withRanks(
+        flow,
+        (pool) => score.measure(pool, samples, failures),
+        { ranks },
+      );
       const seconds = (performance.now() - began) / 1000;
-      const gap = entropy === null ? null : loss - entropy;
+      const known = Number.isFinite(loss);
+      const gap = entropy === null || !known ? null : loss - entropy;
       // A run that is going on beyond its model has more steps in its configuration, and an imported one does not say.
       const { origin, training } = run.config;
       const { steps, msPerStep } = run.summary() ?? {
@@ -76,8 +81,11 @@ Examples:
         data: name,
         steps,
         rows,
-        testLoss: loss,
-        standardError,
+        testLoss: orNull(loss),
+        standardError: orNull(standardError),
+        ...failureCounts(failures),
+        certified,
+        outside,
         unit,
         entropy,
         gap,
@@ -89,15 +97,20 @@ Examples:
         result,
         aligned([
           ["data", `${name}, ${rows} rows`],
-          ["test loss", `${loss.toFixed(4)} ± ${standardError.toFixed(4)} ${unit}`],
-          ...(entropy === null
-            ? []
-            : ([
-                ["entropy", `${entropy.toFixed(4)} nats`],
-                ["gap", `${(loss - entropy).toFixed(4)} nats`],
-              ] as const)),
+          ["test loss", meanInWords(loss, standardError, unit, rows)],
+          ...(entropy === null ? [] : ([["entropy", `${entropy.toFixed(4)} nats`]] as const)),
+          ...(gap === null ? [] : ([["gap", `${gap.toFixed(4)} nats`]] as const)),
         ]),
       );
+      requireAll(failures, "row", run.path);
+      if (!known) {
+        throw new FlowError(
+          "numerical",
+          outside > 0
+            ? `${outside} of ${rows} rows lie outside of the model's support, where its density is 0: their mean loss is infinite`
+            : `the mean loss of ${rows} rows is not a number`,
+        );
+      }
     });
 }
 

@@ -1,8 +1,48 @@
 /** What every command shares: one JSON object on stdout with --json, sentences otherwise. */
+import { FlowError } from "../errors.js";
+import type { FailedRows } from "../flows/failed-rows.js";
 
-/** Prints the result of a command: the object as JSON, or else the lines. */
+/**
+ * Prints the result of a command: the object as JSON, or else the lines. JSON has no numbers that are not finite: they
+ * are null, and a command that expects one says so with `orNull`, and beside it why. Throws a `numerical` error, after
+ * printing, for any other: no command ends well with a number that is none.
+ */
 export function report(json: boolean | undefined, result: object, lines: readonly string[]): void {
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
+  const field = notFinite(result);
+  if (field !== null) throw new FlowError("numerical", `the result has no number for ${field}`);
+}
+
+/** The place of the first number in plain data that is not finite, such as "blocks.2.bound"; null if all are. */
+export function notFinite(value: unknown): string | null {
+  if (typeof value === "number") return Number.isFinite(value) ? null : "";
+  if (typeof value !== "object" || value === null) return null;
+  for (const [key, part] of Object.entries(value)) {
+    const found = notFinite(part);
+    if (found !== null) return found === "" ? key : `${key}.${found}`;
+  }
+  return null;
+}
+
+/** A number for JSON: null where it is not finite. */
+export const orNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
+/** How many rows have no number, for JSON: those whose solves missed their tolerance, and the others. */
+export const failureCounts = ({ unconverged, notFinite }: FailedRows) => ({ unconverged, notFinite });
+
+/** Throws a `numerical` error where rows have failed; `what` names one, and `path` is the run whose model it was. */
+export function requireAll(failures: FailedRows, what: string, path: string): void {
+  if (failures.count === 0) return;
+  const advice = `monotone-flows verify ${path} tells whether its blocks are contractions`;
+  throw new FlowError("numerical", `${failures.describe(what)}; ${advice}`);
+}
+
+/** A mean and its standard error in words, where they are numbers. */
+export function meanInWords(mean: number, standardError: number, unit: string, rows: number): string {
+  if (!Number.isFinite(mean)) return "not known";
+  const value = `${mean.toFixed(4)}`;
+  if (rows === 1) return `${value} ${unit} (one row: no standard error)`;
+  return `${value} ± ${standardError.toFixed(4)} ${unit}`;
 }
 
 /** A remark for people, on stderr. */

@@ -23,22 +23,29 @@ export const UNCERTIFIED = [
   "go on with a model whose blocks are not all certified to be invertible",
 ] as const;
 
-/** As `openModel`; throws a `run` error where a block is not certified, unless that is wanted. */
+/**
+ * As `openModel`, and whether all blocks are certified; throws a `run` error where one is not, unless that is wanted: then
+ * a remark says so.
+ */
 export async function openCertified(
   path: string,
   { uncertified = false }: { uncertified?: boolean },
-): Promise<{ run: Run; flow: Flow }> {
+): Promise<{ run: Run; flow: Flow; certified: boolean }> {
   const opened = await openModel(path);
-  const [worst] = uncertified
-    ? []
-    : uncertifiedBlocks(opened.flow).sort((a, b) => b.lipschitzBound - a.lipschitzBound);
+  const [worst] = uncertifiedBlocks(opened.flow).sort((a, b) => b.lipschitzBound - a.lipschitzBound);
+  if (uncertified && worst !== undefined) {
+    remark(
+      `${path} is not certified: nothing proves that block ${worst.block} is invertible; solves may fail, and log-determinants be wrong`,
+    );
+    return { ...opened, certified: false };
+  }
   check(
     worst === undefined,
     "run",
     `${path}: nothing proves that block ${worst?.block} is invertible, as the bound on its network's Lipschitz constant is ` +
       `${worst?.lipschitzBound.toFixed(4)}, not below 1; verify says more, and --uncertified goes on all the same`,
   );
-  return opened;
+  return { ...opened, certified: true };
 }
 
 export async function trainingSource(run: Run): Promise<DataSource> {

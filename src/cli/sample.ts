@@ -4,10 +4,11 @@ import { formatCsv } from "../data/csv.js";
 import { pixelTable } from "../data/images/pixels.js";
 import { writeNpy } from "../data/npy.js";
 import { check, quoted } from "../errors.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { integer, threadCount } from "./options.js";
-import { remark } from "./output.js";
+import { failureCounts, remark, report, requireAll } from "./output.js";
 import { openCertified, UNCERTIFIED } from "./run-model.js";
 
 /** Samples are made, and written, in one piece of memory. */
@@ -55,12 +56,13 @@ Examples:
           "usage",
           `--out must end in ${FORMATS.join(", ")}, not ${quoted(out)}`,
         );
-        const { run, flow } = await openCertified(path, options);
+        const { run, flow, certified } = await openCertified(path, options);
         const { image } = flow.declaration;
         const count = integer("-n", options.count ?? (image ? "64" : "1000"), 1);
         const most = Math.floor((2 * MAX_SAMPLES) / flow.dim);
         check(count <= most, "usage", `-n must be at most ${most}, not ${count}`);
-        const drawn = await withRanks(flow, (pool) => pool.sample(count, { seed }), { ranks });
+        const failures = new FailedRows();
+        const drawn = await withRanks(flow, (pool) => pool.sample(count, { seed, failures }), { ranks });
         const { data } = run.config;
         const names =
           data.kind === "table"
@@ -69,6 +71,7 @@ Examples:
         const samples = image ? pixelTable(drawn, image.levels) : drawn;
         if (out === undefined) {
           process.stdout.write(formatCsv(samples, names));
+          requireAll(failures, "sample", run.path);
           return;
         }
         if (format === ".csv") writeFileAtomically(out, formatCsv(samples, names));
@@ -78,11 +81,20 @@ Examples:
           const { sheetOf } = await import("../experiments/image-figures.js");
           const { renderPng } = await import("../plots/index.js");
           const title = `${count} samples of ${run.path}`;
-          const picture = image ? sheetOf(samples, image, { title }) : samplesPicture(samples, names, title);
+          const picture = image
+            ? sheetOf(samples, image, { title })
+            : samplesPicture(failures.rest(samples), names, title);
           writeFileAtomically(out, renderPng(picture));
         }
-        if (json) process.stdout.write(`${JSON.stringify({ run: run.path, n: count, out })}\n`);
+        const failedRows = failures.count > 0 ? { failedRows: failures.list() } : {};
+        if (json)
+          report(
+            json,
+            { run: run.path, n: count, out, ...failureCounts(failures), certified, ...failedRows },
+            [],
+          );
         else remark(`${count} samples in ${out}`);
+        requireAll(failures, "sample", run.path);
       },
     );
 }

@@ -4,13 +4,14 @@ import { formatCsv } from "../data/csv.js";
 import { writeNpy } from "../data/npy.js";
 import { check, quoted } from "../errors.js";
 import { looksLikeFile, looksLikeImages } from "../experiments/data.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import { writeFileAtomically } from "../flows/files.js";
 import { withRanks } from "../ranks/pool.js";
 import { Table } from "../table.js";
-import { densities } from "../training/evaluate.js";
+import { densities, summarise } from "../training/evaluate.js";
 import { checkFits, testSource } from "./evaluate.js";
 import { threadCount } from "./options.js";
-import { remark } from "./output.js";
+import { failureCounts, orNull, remark, report, requireAll } from "./output.js";
 import { openCertified, UNCERTIFIED } from "./run-model.js";
 
 export function scoreCommand(program: Command): void {
@@ -57,7 +58,7 @@ Examples:
           "usage",
           `--out must end in .csv or .npy, not ${quoted(out)}`,
         );
-        const { run, flow } = await openCertified(path, options);
+        const { run, flow, certified } = await openCertified(path, options);
         check(
           looksLikeFile(options.data) || looksLikeImages(options.data),
           "input",
@@ -66,22 +67,39 @@ Examples:
         const source = await testSource(run, options);
         checkFits(options.data, source, flow);
         const { seed } = run.config.training;
-        const scores = await withRanks(flow, (pool) => densities(pool, source, seed), { ranks });
+        const failures = new FailedRows();
+        const all = Number.POSITIVE_INFINITY;
+        const scores = await withRanks(flow, (pool) => densities(pool, source, seed, all, { failures }), {
+          ranks,
+        });
         const column = new Table(scores.length, 1, scores);
         if (out !== undefined)
           writeFileAtomically(out, format === ".npy" ? writeNpy(column) : formatCsv(column, ["log_prob"]));
-        const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
-        if (json) {
+        const { loss, rows, outside } = summarise(scores);
+        const known = Number.isFinite(loss);
+        if (json || out === undefined) {
           const result = {
             run: run.path,
-            rows: scores.length,
-            mean,
+            rows,
+            mean: orNull(-loss),
+            ...failureCounts(failures),
+            certified,
+            outside,
+            ...(failures.count > 0 ? { failedRows: failures.list() } : {}),
             out: out ?? null,
-            ...(out === undefined ? { scores: [...scores] } : {}),
+            ...(out === undefined ? { scores: Array.from(scores, orNull) } : {}),
           };
-          process.stdout.write(`${JSON.stringify(result)}\n`);
-        } else if (out === undefined) process.stdout.write(`${scores.join("\n")}\n`);
-        else remark(`${scores.length} rows, mean log p ${mean.toFixed(4)} nats, in ${out}`);
+          report(json, result, [...scores].map(String));
+        } else {
+          const mean = known ? `, mean log p ${(-loss).toFixed(4)} nats` : "";
+          remark(`${rows} rows${mean}, in ${out}`);
+        }
+        if (outside > 0) {
+          remark(
+            `${outside} of ${rows} rows lie outside of the model's support: their log p is -Infinity${json ? ", in JSON null" : ""}`,
+          );
+        }
+        requireAll(failures, "row", run.path);
       },
     );
 }

@@ -17,7 +17,7 @@ import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../trai
 import { likelihood, type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
 import type { TrainingOptions } from "../training/trainer.js";
 import { integer, positive, threadCount } from "./options.js";
-import { aligned, remark, report } from "./output.js";
+import { aligned, meanInWords, remark, report, requireAll } from "./output.js";
 import { duration, progress } from "./progress.js";
 
 interface TrainOptions {
@@ -106,6 +106,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
   );
   const { unit } = likelihood(source, config.training.seed);
   const bar = progress(first, steps, unit, source.image ? batch : null);
+  let missing = "";
   try {
     const result = await trainRun(start, {
       goOn: `monotone-flows train --resume ${run.path}`,
@@ -123,10 +124,18 @@ async function trainAction(options: TrainOptions): Promise<void> {
       },
       onTrained: async (flow, { summary }) => {
         bar.end();
-        await drawPictures(run, flow, source, summary);
+        missing = await drawPictures(run, flow, source, summary);
       },
     });
     report(options.json, result.summary, inWords(run, result));
+    requireAll(result.failures, "test sample", run.path);
+    const { testOutside, testRows } = result.summary;
+    check(
+      testOutside === 0,
+      "numerical",
+      `${testOutside} of ${testRows} test samples lie outside of the model's support: their mean loss is infinite`,
+    );
+    check(missing === "", "numerical", `the pictures are not complete: ${missing}`);
   } finally {
     bar.end();
   }
@@ -293,8 +302,8 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
 const modelOn = (presetName: string, data: string) =>
   presetName === data ? presetName : `${presetName} on ${data}`;
 
-/** The density or the samples beside the data, and the loss curve. */
-async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: RunSummary): Promise<void> {
+/** The density or the samples beside the data, and the loss curve. Returns in words what they lack, if anything. */
+async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: RunSummary): Promise<string> {
   const { training, preset: presetName } = run.config;
   // The plotting libraries are loaded only now: training needs none of their memory.
   const { densityPicture, lossPicture } = await import("../experiments/figures.js");
@@ -302,32 +311,39 @@ async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: R
   const title = modelOn(presetName, source.name);
   if (source.image) {
     const { writeSamples } = await import("../experiments/image-figures.js");
-    const caption = `${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} bits/dim`;
-    await writeSamples(flow, training.seed, run.file("figures", "samples"), title, caption);
+    const caption = `${training.steps} steps, ${lossOf(summary)}`;
     writePicture(lossPicture(run.metrics(), null, title, summary.unit), run.file("figures", "loss"));
-    return;
+    return await writeSamples(flow, training.seed, run.file("figures", "samples"), title, caption);
   }
   const floor = summary.gap === null ? "" : `, ${summary.gap.toFixed(3)} above the entropy`;
-  const caption = `${title}: ${training.steps} steps, test loss ${summary.testLoss.toFixed(3)} nats${floor}`;
-  writePicture(await densityPicture(flow, source, training.seed, caption), run.file("figures", "density"));
+  const caption = `${title}: ${training.steps} steps, ${lossOf(summary)}${floor}`;
+  const { picture, missing } = await densityPicture(flow, source, training.seed, caption);
+  writePicture(picture, run.file("figures", "density"));
   writePicture(lossPicture(run.metrics(), source.entropy, title), run.file("figures", "loss"));
+  return missing;
 }
+
+const lossOf = ({ testLoss, unit }: RunSummary) =>
+  testLoss === null ? "test loss not known" : `test loss ${testLoss.toFixed(3)} ${unit}`;
 
 function inWords(run: Run, { summary, test }: RunResult): string[] {
   const { entropy, gap, unconverged, unit } = summary;
   const nats = (x: number) => `${x.toFixed(4)} ${unit}`;
   const lines = aligned([
-    ["test loss", `${nats(test.loss)} ± ${test.standardError.toFixed(4)} (${test.rows} samples)`],
-    ...(entropy === null
-      ? []
-      : ([
-          ["entropy", nats(entropy)],
-          ["gap", nats(gap as number)],
-        ] as const)),
+    ["test loss", `${meanInWords(test.loss, test.standardError, unit, test.rows)} (${test.rows} samples)`],
+    ...(entropy === null ? [] : ([["entropy", nats(entropy)]] as const)),
+    ...(gap === null ? [] : ([["gap", nats(gap)]] as const)),
     ["time", `${duration(summary.seconds)}, ${summary.msPerStep?.toFixed(1) ?? "-"} ms a step`],
     ["run", run.path],
     ["pictures", run.file("figures")],
   ]);
-  if (unconverged > 0) lines.push(`${unconverged} solves missed their tolerance; see metrics.jsonl`);
+  if (unconverged > 0)
+    lines.push(`${unconverged} solves of training steps missed their tolerance; see metrics.jsonl`);
+  const tests = run.metrics().filter(({ testFailed }) => testFailed !== undefined);
+  if (tests.length > 0) {
+    lines.push(
+      `${tests.length} of the tests on the way have no number, as samples failed; the first at step ${tests[0].step}`,
+    );
+  }
   return lines;
 }

@@ -4,7 +4,7 @@ import { FlowError } from "../errors.js";
 import { type Certificate, certify, LIMITS } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
-import { report } from "./output.js";
+import { orNull, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
 
 const SAMPLES = 10_000;
@@ -38,20 +38,37 @@ Examples:
       for (let i = 0; i < latents.values.length; i++) latents.values[i] = random.normal();
       const { failures, ...certificate } = await certify(flow, data, latents);
       const largest = Math.max(...certificate.blocks.map((b) => b.lipschitzBound));
-      report(options.json, { run: run.path, ...certificate, failures }, [
+      report(options.json, { run: run.path, ...plain(certificate), failures }, [
         ...certificate.blocks.map(
           (b) =>
             `block ${String(b.block).padEnd(2)}  ${b.kind.padEnd(16)}  Lip(G) <= ${b.lipschitzBound.toFixed(6)}`,
         ),
         `largest bound     ${largest.toFixed(6)}  (${largest < LIMITS.lipschitz ? "below 1: every block is invertible" : "not below 1"})`,
-        `x -> z -> x       ${certificate.roundTripData.toExponential(2)}  (${count} samples of the data)`,
-        `z -> x -> z       ${certificate.roundTripLatent.toExponential(2)}  (${count} samples of the base)`,
+        `x -> z -> x       ${size(certificate.roundTripData)}  (${count} samples of the data)`,
+        `z -> x -> z       ${size(certificate.roundTripLatent)}  (${count} samples of the base)`,
         logDetLine(flow, certificate),
         certificate.ok ? "certified" : "NOT certified",
       ]);
       if (failures.length > 0)
         throw new FlowError("numerical", `${run.path} is not certified: ${failures.join("; ")}`);
     });
+}
+
+/** An error in words: rows that have failed have none. */
+const size = (error: number) => (Number.isNaN(error) ? "not known" : error.toExponential(2));
+
+/** For JSON: what is not known is null. */
+function plain(certificate: Omit<Certificate, "failures">) {
+  const { blocks, roundTrip, roundTripData, roundTripLatent, logDetError, logDetLimit } = certificate;
+  return {
+    ...certificate,
+    blocks: blocks.map((block) => ({ ...block, lipschitzBound: orNull(block.lipschitzBound) })),
+    roundTrip: orNull(roundTrip),
+    roundTripData: orNull(roundTripData),
+    roundTripLatent: orNull(roundTripLatent),
+    logDetError: logDetError === null ? null : orNull(logDetError),
+    logDetLimit: orNull(logDetLimit),
+  };
 }
 
 function logDetLine(flow: Flow, { logDetError, logDetSamples, logDetLimit }: Omit<Certificate, "failures">) {
@@ -61,5 +78,5 @@ function logDetLine(flow: Flow, { logDetError, logDetSamples, logDetLimit }: Omi
   const how = flow.declaration.estimator
     ? `means of estimates for ${logDetSamples} images against whole Jacobians; ${logDetLimit.toExponential(2)} allowed`
     : `${logDetSamples} samples, numerical Jacobian in float64`;
-  return `${label}${logDetError.toExponential(2)}  (${how})`;
+  return `${label}${size(logDetError)}  (${how})`;
 }

@@ -78,6 +78,16 @@ export class Parameters {
     for (const p of this.list) p.values.set(arrayOf(values.get(p.name) as Shaped));
   }
 
+  /** A number that differs, but for one case in 2^32, once a value has changed: FNV-1a over their 32-bit words. */
+  fingerprint(): number {
+    let hash = 0x811c9dc5;
+    for (const { values } of this.list) {
+      const words = new Int32Array(values.buffer, values.byteOffset, 2 * values.length);
+      for (let i = 0; i < words.length; i++) hash = Math.imul(hash ^ words[i], 0x01000193);
+    }
+    return hash;
+  }
+
   seal(): void {
     const learned = this.list.filter((p) => p.learned);
     const total = learned.reduce((sum, p) => sum + p.values.length, 0);

@@ -1,6 +1,8 @@
 /** The pictures of a run: the density beside the data, and the loss curve. */
 import type { DataSource } from "../data/source.js";
 import type { ToyDensity } from "../data/toy/index.js";
+import { check } from "../errors.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import {
   type CurveFigure,
@@ -37,36 +39,71 @@ export function trueDensity(density: ToyDensity, resolution: number): Float64Arr
   );
 }
 
-/** The density of a planar flow on the same grid. */
-export async function learnedDensity(flow: Flow, extent: Extent, resolution: number): Promise<Float64Array> {
-  return (await flow.logProb(grid(extent, resolution))).map(Math.exp);
+/** The density of a planar flow on the same grid; NaN where it failed, if that is collected. */
+export async function learnedDensity(
+  flow: Flow,
+  extent: Extent,
+  resolution: number,
+  failures?: FailedRows,
+): Promise<Float64Array> {
+  return (await flow.logProb(grid(extent, resolution), { failures })).map(Math.exp);
 }
 
-/** Data, truth (where known), learned density and samples side by side; a scatter matrix for other dimensions. */
+/** What a figure does not show, in words for its caption; empty where nothing has failed. */
+export function missing(failed: readonly (readonly [what: string, failures: FailedRows])[]): string {
+  return failed
+    .filter(([, { count }]) => count > 0)
+    .map(([what, failures]) => `${failures.describe(what)}.`)
+    .join(" ");
+}
+
+/**
+ * Data, truth (where known), learned density and samples side by side; a scatter matrix for other dimensions. Samples
+ * that fail are left out, cells of the density grey, and the caption says so.
+ */
 export async function densityPicture(
   flow: Flow,
   source: DataSource,
   seed: number,
   caption: string,
-): Promise<Picture> {
+): Promise<{ picture: Picture; missing: string }> {
   const data = source.test(seed, POINTS);
-  const samples = await flow.sample(Math.min(POINTS, Math.max(data.rows, 1000)), { seed });
+  const [samples, cells] = [new FailedRows(), new FailedRows()];
+  const drawn = await flow.sample(Math.min(POINTS, Math.max(data.rows, 1000)), { seed, failures: samples });
+  const points = samples.rest(drawn);
+  check(points.rows > 0, "numerical", samples.describe("sample"));
+  const withNote = (lack: string) => (lack === "" ? caption : `${caption}. ${lack}`);
   const { density } = source;
-  if (!density) return marginalsFigure({ names: source.columns, data, samples, title: source.name, caption });
+  if (!density) {
+    const lack = missing([["sample", samples]]);
+    const figure = {
+      names: source.columns,
+      data,
+      samples: points,
+      title: source.name,
+      caption: withNote(lack),
+    };
+    return { picture: marginalsFigure(figure), missing: lack };
+  }
   const { extent } = density;
   const truth = trueDensity(density, RESOLUTION);
-  const learned = await learnedDensity(flow, extent, RESOLUTION);
-  return densityFigure({
+  const learned = await learnedDensity(flow, extent, RESOLUTION, cells);
+  const lack = missing([
+    ["density cell", cells],
+    ["sample", samples],
+  ]);
+  const picture = densityFigure({
     title: source.name,
-    caption,
+    caption: withNote(lack),
     extent,
     panels: [
       { title: "data", points: data },
       { title: "true density", density: { values: truth, resolution: RESOLUTION } },
       { title: "learned density", density: { values: learned, resolution: RESOLUTION } },
-      { title: "samples of the model", points: samples },
+      { title: "samples of the model", points },
     ],
   });
+  return { picture, missing: lack };
 }
 
 /** Training and test loss over the steps, with the entropy as the floor where it is known. */

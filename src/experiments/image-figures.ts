@@ -1,10 +1,12 @@
 /** The pictures of image flows: sheets of samples, reconstructions, and paths in latent space. */
 
 import { pixelTable } from "../data/images/pixels.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps } from "../flows/flow-maps.js";
 import { imageSheet, type Picture, writePicture } from "../plots/index.js";
 import { Table } from "../table.js";
+import { missing } from "./figures.js";
 
 const SAMPLES = 64;
 
@@ -23,16 +25,20 @@ export function sheetOf(
   });
 }
 
-/** Draws samples of a flow into a PNG and an SVG. */
+/** Draws samples of a flow into a PNG and an SVG; those that fail are grey. Returns in words how many these are, if any. */
 export async function writeSamples(
   flow: Flow,
   seed: number,
   path: string,
   title: string,
   caption?: string,
-): Promise<void> {
-  const samples = await flow.sample(SAMPLES, { seed });
-  writePicture(sheetOf(samples, imageOf(flow), { title, ...(caption ? { caption } : {}) }), path);
+): Promise<string> {
+  const failures = new FailedRows();
+  const samples = await flow.sample(SAMPLES, { seed, failures });
+  const lack = missing([["sample", failures]]);
+  const text = [caption, lack].filter(Boolean).join(". ");
+  writePicture(sheetOf(samples, imageOf(flow), { title, ...(text ? { caption: text } : {}) }), path);
+  return lack;
 }
 
 /** What the rows of an image flow are. */

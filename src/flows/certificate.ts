@@ -6,6 +6,7 @@
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { factorise } from "../engine/reference/linear-algebra.js";
 import { Table } from "../table.js";
+import { FailedRows } from "./failed-rows.js";
 import { Flow } from "./flow.js";
 
 /** What a flow in float32 has to keep to. */
@@ -27,20 +28,25 @@ export interface Certificate {
   ok: boolean;
   /** Each block with a network: its place in the chain (from 1), its kind, and its certified bound. */
   blocks: { block: number; kind: string; lipschitzBound: number }[];
-  /** Largest error, in standardised units or in the range of a pixel, of x -> z -> x and of z -> x -> z. */
+  /**
+   * Largest error, in standardised units or in the range of a pixel, of x -> z -> x and of z -> x -> z; NaN where a row
+   * has failed on its way.
+   */
   roundTrip: number;
   roundTripData: number;
   roundTripLatent: number;
   /**
    * Largest difference of the log-determinant, in nats, and the number of samples it was taken over; null where
-   * there are too many dimensions for whole Jacobians. Of estimates it is that of their means.
+   * there are too many dimensions for whole Jacobians, NaN where a sample has failed. Of estimates it is that of their
+   * means.
    */
   logDetError: number | null;
   logDetSamples: number;
   /** What it may be: of means of estimates some standard errors. */
   logDetLimit: number;
-  /** Solves that missed their tolerance on the way. */
+  /** Rows of these maps on whose way a solve missed its tolerance, and others whose result was not finite. */
   unconverged: number;
+  notFinite: number;
   /** One sentence for every limit that is broken. */
   failures: string[];
 }
@@ -60,22 +66,28 @@ export function uncertifiedBlocks(flow: Flow): { block: number; kind: string; li
 
 /** Certifies a flow on samples of its data and on latents. Throws nothing: `ok` and `failures` tell. */
 export async function certify(flow: Flow, data: Table, latents: Table): Promise<Certificate> {
-  const blocks = flow.blocks.map(({ index, block }) => ({
-    block: index + 1,
-    kind: block.kind,
-    lipschitzBound: block.lipschitzBound("tight"),
-  }));
+  const blocks = flow.certifiedBounds("tight");
   const { standardisation, image, estimator } = flow.declaration;
   const deviation = image ? [image.levels] : (standardisation?.deviation ?? [1]);
-  const points = { logDet: false };
-  const there = await flow.forward(data, points);
-  const back = await flow.inverse(there.z, points);
-  const roundTripData = largestDifference(back.x, data, deviation);
-  const generated = await flow.inverse(latents, points);
-  const again = await flow.forward(generated.x, points);
-  const roundTripLatent = largestDifference(again.z, latents, [1]);
-  const logDet = await (estimator ? estimateCheck(flow, data) : exactCheck(flow, data));
-  const unconverged = flow.blocks.reduce((sum, { block }) => sum + block.counts.unconverged, 0);
+  const failed: FailedRows[] = [];
+  const collected = () => {
+    const failures = new FailedRows();
+    failed.push(failures);
+    return { failures };
+  };
+  const there = await throughAndBack(data, [
+    (x) => flow.forward(x, { logDet: false, ...collected() }).then(({ z }) => z),
+    (z) => flow.inverse(z, { logDet: false, ...collected() }).then(({ x }) => x),
+  ]);
+  const roundTripData = largestDifference(there, data, deviation);
+  const again = await throughAndBack(latents, [
+    (z) => flow.inverse(z, { logDet: false, ...collected() }).then(({ x }) => x),
+    (x) => flow.forward(x, { logDet: false, ...collected() }).then(({ z }) => z),
+  ]);
+  const roundTripLatent = largestDifference(again, latents, [1]);
+  const logDet = await (estimator ? estimateCheck(flow, data, collected) : exactCheck(flow, data, collected));
+  const unconverged = failed.reduce((sum, failures) => sum + failures.unconverged, 0);
+  const notFinite = failed.reduce((sum, failures) => sum + failures.notFinite, 0);
   const roundTrip = larger(roundTripData, roundTripLatent);
 
   const failures: string[] = [];
@@ -87,16 +99,19 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
   }
   if (!(roundTrip < LIMITS.roundTrip)) {
     const way = roundTripData === roundTrip ? "x to z and back" : "z to x and back";
-    failures.push(
-      `the round trip from ${way} is off by ${roundTrip.toExponential(2)}, not below ${LIMITS.roundTrip}`,
-    );
+    const off = Number.isNaN(roundTrip)
+      ? "fails on its way for some rows"
+      : `is off by ${roundTrip.toExponential(2)}`;
+    failures.push(`the round trip from ${way} ${off}, not below ${LIMITS.roundTrip}`);
   }
   if (logDet.error !== null && !(logDet.error < logDet.limit)) {
-    failures.push(
-      `the log-determinant is off by ${logDet.error.toExponential(2)} nats, not below ${Number(logDet.limit.toPrecision(3))}`,
-    );
+    const off = Number.isNaN(logDet.error)
+      ? "is not known"
+      : `is off by ${logDet.error.toExponential(2)} nats`;
+    failures.push(`the log-determinant ${off}, not below ${Number(logDet.limit.toPrecision(3))}`);
   }
-  if (unconverged > 0) failures.push(`${unconverged} solves missed their tolerance`);
+  if (unconverged > 0) failures.push(`the solver missed its tolerance for ${unconverged} rows`);
+  if (notFinite > 0) failures.push(`${notFinite} rows have results that are not finite`);
   return {
     ok: failures.length === 0,
     blocks,
@@ -107,6 +122,7 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
     logDetSamples: logDet.samples,
     logDetLimit: logDet.limit,
     unconverged,
+    notFinite,
     failures,
   };
 }
@@ -121,30 +137,56 @@ function largestDifference(a: Table, b: Table, deviation: readonly number[]): nu
   );
 }
 
+/** Both ways, of the rows that have come through the first: the others are NaN, which no map takes. */
+async function throughAndBack(
+  rows: Table,
+  [there, back]: readonly [(rows: Table) => Promise<Table>, (rows: Table) => Promise<Table>],
+): Promise<Table> {
+  const { columns } = rows;
+  const middle = await there(rows);
+  const arrived = Array.from({ length: rows.rows }, (_, i) => i).filter((i) =>
+    Number.isFinite(middle.at(i, 0)),
+  );
+  const packed = new Table(arrived.length, columns);
+  arrived.forEach((i, n) => {
+    packed.row(n).set(middle.row(i));
+  });
+  const result = new Table(rows.rows, columns);
+  result.values.fill(Number.NaN);
+  const returned = await back(packed);
+  arrived.forEach((i, n) => {
+    result.row(i).set(returned.row(n));
+  });
+  return result;
+}
+
 interface LogDetCheck {
   error: number | null;
   samples: number;
   limit: number;
 }
 
-async function exactCheck(flow: Flow, data: Table): Promise<LogDetCheck> {
+/** Collects the rows of one more map. */
+type Collector = () => { failures: FailedRows };
+
+async function exactCheck(flow: Flow, data: Table, collected: Collector): Promise<LogDetCheck> {
   const samples = Math.min(data.rows, Math.ceil(JACOBIAN_BUDGET / flow.dim));
   const rows = data.slice(0, samples);
-  const { logDet } = await flow.forward(rows);
-  const numerical = await numericalLogDet(flow, rows);
+  const { logDet } = await flow.forward(rows, collected());
+  const numerical = await numericalLogDet(flow, rows, collected);
   const error = numerical.reduce((most, value, i) => larger(most, Math.abs(value - logDet[i])), 0);
   return { error, samples, limit: LIMITS.logDet };
 }
 
 /** The mean of estimates against whole Jacobians; the largest difference may be some standard errors. */
-async function estimateCheck(flow: Flow, data: Table): Promise<LogDetCheck> {
+async function estimateCheck(flow: Flow, data: Table, collected: Collector): Promise<LogDetCheck> {
   if (flow.dim > LARGEST_JACOBIAN) return { error: null, samples: 0, limit: Number.POSITIVE_INFINITY };
   const rows = data.slice(0, Math.min(data.rows, CHECKED_IMAGES));
-  const exact = (await flow.forward(rows, { exact: true })).logDet;
+  const exact = (await flow.forward(rows, { exact: true, ...collected() })).logDet;
   const sums = new Float64Array(rows.rows);
   const squares = new Float64Array(rows.rows);
   for (let seed = 0; seed < ESTIMATES; seed++) {
-    const { logDet } = await flow.forward(rows, { seed });
+    const { logDet } = await flow.forward(rows, { seed, ...collected() });
     logDet.forEach((value, i) => {
       sums[i] += value;
       squares[i] += value * value;
@@ -156,13 +198,15 @@ async function estimateCheck(flow: Flow, data: Table): Promise<LogDetCheck> {
     const deviation = Math.sqrt(Math.max(0, squares[i] / ESTIMATES - mean ** 2) / (ESTIMATES - 1));
     const limit = LIMITS.logDet * Math.max(1, Math.abs(value)) + STANDARD_ERRORS * deviation;
     const error = Math.abs(mean - value);
+    // Not a number stays.
+    if (Number.isNaN(worst.error)) return;
     if (!(error / limit <= worst.error / worst.limit)) worst = { error, limit };
   });
   return { ...worst, samples: rows.rows };
 }
 
 /** log|det| of the Jacobian of the forward map, by central differences on the reference engine. */
-async function numericalLogDet(flow: Flow, x: Table): Promise<number[]> {
+async function numericalLogDet(flow: Flow, x: Table, collected: Collector): Promise<number[]> {
   const { dim } = flow;
   const exact = await Flow.create(flow.declaration, { engine: new ReferenceEngine() });
   exact.parameters.load(new Map(flow.parameters.list.map((p) => [p.name, p.values])), "the flow");
@@ -181,7 +225,7 @@ async function numericalLogDet(flow: Flow, x: Table): Promise<number[]> {
       }
     }
   }
-  const { z } = await exact.forward(probes);
+  const { z } = await exact.forward(probes, collected());
   return Array.from({ length: x.rows }, (_, i) => {
     const jacobian = new Float64Array(dim * dim);
     for (let j = 0; j < dim; j++) {

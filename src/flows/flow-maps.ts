@@ -1,7 +1,8 @@
 import type { Table } from "../table.js";
+import type { FailedRows } from "./failed-rows.js";
 import type { Samples } from "./samples.js";
 
-/** How stochastic log-determinants are taken; exact flows need none of it. */
+/** How stochastic log-determinants are taken, which exact flows need none of, and what becomes of rows that fail. */
 export interface MapOptions {
   /** Of the probes (default 0). */
   readonly seed?: number;
@@ -11,9 +12,18 @@ export interface MapOptions {
   readonly exact?: boolean;
   /** False where only the points are wanted: log-determinants are then 0 (default true). */
   readonly logDet?: boolean;
+  /**
+   * Collects the rows that fail, whose results are then NaN. A row fails where a solve on its way misses its tolerance,
+   * or where a result is not finite, but for the log-density -Infinity of a row outside of the model's support.
+   * Without it (default) a map throws a `numerical` error if a row fails: no number comes from a failed computation.
+   */
+  readonly failures?: FailedRows | undefined;
 }
 
-/** What a flow does with the rows of tables; ranks that share its work (`RankPool`) do the same, to the last bit. */
+/**
+ * What a flow does with the rows of tables; ranks that share its work (`RankPool`) do the same, to the last bit. All
+ * throw a `numerical` error if a row fails, unless `failures` collects them.
+ */
 export interface FlowMaps {
   /** Dimensions of a row. */
   readonly dim: number;
@@ -24,5 +34,5 @@ export interface FlowMaps {
   /** log p(x) for each row of x, in nats, in the units of the original columns; -Infinity outside of the support. */
   logProb(x: Samples, options?: MapOptions): Promise<Float64Array>;
   /** `count` samples; the same seed (default 0) gives the same samples. */
-  sample(count: number, options?: { seed?: number }): Promise<Table>;
+  sample(count: number, options?: { seed?: number; failures?: FailedRows | undefined }): Promise<Table>;
 }

@@ -23,6 +23,7 @@ import { Table } from "../table.js";
 import { judgeCost } from "./cost.js";
 import { type BijectionDeclaration, type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Dequantizer } from "./dequantizer.js";
+import { FailedRows } from "./failed-rows.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, latents, type Samples } from "./samples.js";
 import { type Shape, shapeAfter, sizeOf } from "./shape.js";
@@ -84,6 +85,8 @@ export class Flow implements FlowMaps {
   readonly #logDet: Tensor;
   readonly #logDetBar: Tensor;
   readonly #staging: Float64Array;
+  /** The fingerprint of the parameters that the engine has; null where it has not been taken. */
+  #sent: number | null = null;
   /** Whether the samples that were written have learned noise. */
   #drawn = false;
   /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
@@ -187,10 +190,21 @@ export class Flow implements FlowMaps {
     this.#outside = new Uint8Array(capacity);
   }
 
-  /** Sends all parameters to the engine; call it after changing any. Every block is a contraction then. */
+  /**
+   * Sends all parameters to the engine; every block is a contraction then. Maps do so by themselves where a parameter
+   * has changed since.
+   */
   prepare(): void {
     for (const b of this.bijections) b.prepare();
     this.dequantizer?.prepare();
+    this.#sent = null;
+  }
+
+  #prepareIfStale(): void {
+    const fingerprint = this.parameters.fingerprint();
+    if (fingerprint === this.#sent) return;
+    this.prepare();
+    this.#sent = fingerprint;
   }
 
   /**
@@ -199,6 +213,21 @@ export class Flow implements FlowMaps {
    */
   makeCertain(): void {
     for (const { block } of this.blocks) block.makeCertain();
+  }
+
+  /**
+   * Of every block with a network its place in the chain (from 1), its kind, and a certified upper bound on the network's
+   * Lipschitz constant, as maps compute with it: below 1 unless the declaration limits norms by estimates. `tight` bounds
+   * of convolutions take a hundred times as long.
+   */
+  certifiedBounds(effort?: "certain" | "tight"): { block: number; kind: string; lipschitzBound: number }[] {
+    this.#prepareIfStale();
+    this.makeCertain();
+    return this.blocks.map(({ index, block }) => ({
+      block: index + 1,
+      kind: block.kind,
+      lipschitzBound: block.lipschitzBound(effort),
+    }));
   }
 
   /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
@@ -261,8 +290,11 @@ export class Flow implements FlowMaps {
   }
 
   /** `count` samples; the same seed gives the same samples. */
-  async sample(count: number, options: { seed?: number } = {}): Promise<Table> {
-    return (await this.inverse(latents(count, this.dim, options.seed ?? 0), { logDet: false })).x;
+  async sample(
+    count: number,
+    { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
+  ): Promise<Table> {
+    return (await this.inverse(latents(count, this.dim, seed), { logDet: false, failures })).x;
   }
 
   /** Runs a pass over all rows, `capacity` at a time, when the calls before it have ended. */
@@ -287,21 +319,26 @@ export class Flow implements FlowMaps {
   async #mapRows(
     input: Table,
     direction: "forward" | "inverse",
-    { seed = 0, first = 0, exact = false, logDet: wanted = true }: MapOptions,
+    { seed = 0, first = 0, exact = false, logDet: wanted = true, failures }: MapOptions,
     pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
   ): Promise<{ out: Table; logDet: Float64Array }> {
     const { dim, capacity } = this;
+    this.#prepareIfStale();
     this.makeCertain();
     const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
     // The start stands before the chain: it comes first in a forward map, last in an inverse.
     const before = direction === "forward";
     const end = before ? null : this.#start;
+    const failed = failures ?? new FailedRows();
+    failed.rows += input.rows;
     for (let start = 0; start < input.rows; start += capacity) {
       const count = Math.min(capacity, input.rows - start);
       const { values } = input.slice(start, start + count);
       this.write(values, count, before);
       const key = { seed, step: 0, first: first + start, training: false, exact };
+      for (const { counts } of this.bijections) if (counts) counts.missed = [];
       const { out, logDet } = await pass(count, key, values);
+      const places = this.#missedPlaces(count, before);
       const staging = this.#staging.subarray(0, dim * out.lanes);
       await this.engine.read(out.tensor, staging, out.offset);
       const numbers = result.logDet.subarray(start, start + count);
@@ -317,9 +354,27 @@ export class Flow implements FlowMaps {
           result.out.row(start + i).fill(Number.POSITIVE_INFINITY);
           if (wanted) numbers[i] = Number.NEGATIVE_INFINITY;
         }
+        const row = result.out.row(start + i);
+        if (this.isOutside(i) || (places[i] === 0 && isSound(row, numbers[i]))) continue;
+        failed.add(first + start + i, places[i]);
+        row.fill(Number.NaN);
+        numbers[i] = Number.NaN;
       }
     }
+    if (!failures) failed.check();
     return result;
+  }
+
+  /** Of each sample of the last pass, the place (from 1) of the first block whose solve missed its tolerance, or 0. */
+  #missedPlaces(count: number, forward: boolean): Int32Array {
+    const places = new Int32Array(count);
+    const order = [...this.bijections.keys()];
+    for (const i of forward ? order : order.reverse()) {
+      for (const lane of this.bijections[i].counts?.missed ?? []) {
+        if (lane < count && places[lane] === 0) places[lane] = i + 1;
+      }
+    }
+    return places;
   }
 
   /** Puts `count` samples (row-major) at the start of the chain, behind its fixed start unless told otherwise. */
@@ -337,7 +392,8 @@ export class Flow implements FlowMaps {
         const y = start ? start.forward(x, j) : x;
         staging[j * lanes + i] = y;
         if (start) this.#startLogDet[i] += start.logSlope(y, j);
-        if (!supported(y)) this.#outside[i] = 1;
+        // Noise that is not a number is no place outside of the support: it makes the row fail.
+        if (!supported(y) && !Number.isNaN(x)) this.#outside[i] = 1;
       }
     }
     // They must not keep the others of their pass from converging.
@@ -519,4 +575,11 @@ export class Flow implements FlowMaps {
     }
     this.engine.write(logDetBar.tensor, zeros, logDetBar.offset + count);
   }
+}
+
+/** Whether a row's results are numbers; a density may be 0. */
+function isSound(point: Float64Array, number: number): boolean {
+  if (Number.isNaN(number) || number === Number.POSITIVE_INFINITY) return false;
+  for (let j = 0; j < point.length; j++) if (!Number.isFinite(point[j])) return false;
+  return true;
 }

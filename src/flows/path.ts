@@ -25,6 +25,7 @@ export async function flowPath(flow: Flow, x: Samples): Promise<FlowPath> {
   const input = checkedSamples(x, flow.dim);
   const { engine, bijections, capacity, dim } = flow;
   const { rows } = input;
+  flow.prepare();
   const points = Array.from({ length: bijections.length + 1 }, () => new Table(rows, dim));
   const logDets = bijections.map(() => new Float64Array(rows));
   const evaluations = bijections.map(() => 0);

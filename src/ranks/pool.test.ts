@@ -1,9 +1,11 @@
 import { expect, it } from "vitest";
+import { byEstimates, unlimit } from "../../test/support/networks.js";
 import { dyingRanks, mappingRanks } from "../../test/support/rank-programs.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
 import { RankPool, type RankPoolOptions, withRanks } from "./pool.js";
@@ -64,6 +66,30 @@ it.each([1, 2, 3])("with %i ranks gives the flow's own bits", async (ranks) => {
   );
 });
 
+it.each([1, 2])(
+  "with %i ranks finds the rows that fail, and throws where nobody collects them",
+  async (ranks) => {
+    const flow = await Flow.create(byEstimates(declaration), { seed: 4 });
+    unlimit(flow.parameters, 12);
+    const few = rows.slice(0, 2_000);
+    const own = new FailedRows();
+    const logProb = await flow.logProb(few, { failures: own, first: 5 });
+    expect(own.count).toBeGreaterThan(10);
+    expect(own.count).toBeLessThan(2_000);
+    await withRanks(
+      flow,
+      async (pool) => {
+        const failures = new FailedRows();
+        expect(await pool.logProb(few, { failures, first: 5 })).toEqual(logProb);
+        expect(failures).toEqual(own);
+        const complaint = { code: "numerical", message: expect.stringMatching(/^\d+ of 2000 rows failed: /) };
+        await expect(pool.logProb(few)).rejects.toMatchObject(complaint);
+      },
+      eager(ranks),
+    );
+  },
+);
+
 it("maps with the parameters that the flow has at the call", async () => {
   const flow = await Flow.create(declaration, { seed: 1 });
   await withRanks(
@@ -75,7 +101,6 @@ it("maps with the parameters that the flow has at the call", async () => {
       shift.values[0] += 0.5;
       const after = await pool.logProb(table);
       expect(after).not.toEqual(before);
-      flow.prepare();
       expect(await flow.logProb(table)).toEqual(after);
     },
     eager(2),

@@ -1,6 +1,7 @@
 /** Ranks that map the rows of tables through a flow together: densities, samples and latents on all cores. */
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { checkedSamples, latents, type Samples } from "../flows/samples.js";
@@ -106,8 +107,11 @@ export class RankPool implements FlowMaps {
   }
 
   /** As `Flow.sample`. Throws an `internal` error if a rank dies. */
-  async sample(count: number, { seed = 0 } = {}): Promise<Table> {
-    return (await this.inverse(latents(count, this.#flow.dim, seed), { logDet: false })).x;
+  async sample(
+    count: number,
+    { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
+  ): Promise<Table> {
+    return (await this.inverse(latents(count, this.#flow.dim, seed), { logDet: false, failures })).x;
   }
 
   /** Ends the workers; a later call starts new ones. */
@@ -133,17 +137,20 @@ export class RankPool implements FlowMaps {
   async #mapTable(
     map: RowMap,
     input: Table,
-    options: MapOptions,
+    { failures, ...options }: MapOptions,
   ): Promise<{ points: Table; numbers: Float64Array }> {
     const { rows, columns } = input;
+    const failed = failures ?? new FailedRows();
+    failed.rows += rows;
     const points = new Table(map === "logProb" ? 0 : rows, columns);
     const numbers = new Float64Array(rows);
     const keep = (start: number, mapped: MappedRows) => {
       if (mapped.points) points.values.set(mapped.points.values, start * columns);
       numbers.set(mapped.numbers, start);
+      mapped.failed.forEach((place, i) => {
+        if (place > 0) failed.add((options.first ?? 0) + start + i, place - 1);
+      });
     };
-    // The other ranks read the parameters of now; so must this one.
-    this.#flow.prepare();
     const turns = new Turns();
     const piece = pieceRows(this.#flow);
     let fastest = Number.POSITIVE_INFINITY;
@@ -162,6 +169,7 @@ export class RankPool implements FlowMaps {
       fastest = Math.min(fastest, performance.now() - began);
       await turns.give();
     }
+    if (!failures) failed.check();
     return { points, numbers };
   }
 

@@ -3,6 +3,7 @@
  * whole number of the flow's passes, so a pass holds the same rows whoever makes it (a solve ends when all rows of
  * its pass have converged), and the result does not depend on the number of ranks.
  */
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { MapOptions } from "../flows/flow-maps.js";
 import { Table } from "../table.js";
@@ -28,6 +29,8 @@ export interface SharedRows {
   readonly output: SharedArrayBuffer;
   /** Float64, one number a row: log-determinants or log-densities. */
   readonly numbers: SharedArrayBuffer;
+  /** Int32, one number a row: 0, or of a row that has failed the place of its block as `FailedRows` has it, plus 1. */
+  readonly failed: SharedArrayBuffer;
 }
 
 export function sharedRows(flow: Flow, ranks: number): SharedRows {
@@ -42,6 +45,7 @@ export function sharedRows(flow: Flow, ranks: number): SharedRows {
     input: new SharedArrayBuffer(8 * rows * dim),
     output: new SharedArrayBuffer(8 * rows * dim),
     numbers: new SharedArrayBuffer(8 * rows),
+    failed: new SharedArrayBuffer(4 * rows),
   };
 }
 
@@ -62,10 +66,15 @@ export function putRows({ input, taken }: SharedRows, { values }: Table): void {
 }
 
 /** What the first `count` rows were mapped to, as views on the memory. */
-export function takeRows({ dim, output, numbers }: SharedRows, map: RowMap, count: number): MappedRows {
+export function takeRows(
+  { dim, output, numbers, failed }: SharedRows,
+  map: RowMap,
+  count: number,
+): MappedRows {
   return {
     points: map === "logProb" ? null : new Table(count, dim, new Float64Array(output, 0, count * dim)),
     numbers: new Float64Array(numbers, 0, count),
+    failed: new Int32Array(failed, 0, count),
   };
 }
 
@@ -74,22 +83,26 @@ export interface MappedRows {
   /** Null where the map gives only numbers. */
   readonly points: Table | null;
   readonly numbers: Float64Array;
+  /** As in `SharedRows`. */
+  readonly failed: Int32Array;
 }
 
 /** Maps rows on one rank. */
-export async function mapRows(
-  flow: Flow,
-  map: RowMap,
-  rows: Table,
-  options: MapOptions,
-): Promise<MappedRows> {
-  if (map === "logProb") return { points: null, numbers: await flow.logProb(rows, options) };
+export async function mapRows(flow: Flow, map: RowMap, rows: Table, given: MapOptions): Promise<MappedRows> {
+  const failures = new FailedRows();
+  const options = { ...given, failures };
+  const failed = new Int32Array(rows.rows);
+  const result = (points: Table | null, numbers: Float64Array): MappedRows => {
+    for (const [row, place] of failures.entries()) failed[row - (given.first ?? 0)] = place + 1;
+    return { points, numbers, failed };
+  };
+  if (map === "logProb") return result(null, await flow.logProb(rows, options));
   if (map === "forward") {
     const { z, logDet } = await flow.forward(rows, options);
-    return { points: z, numbers: logDet };
+    return result(z, logDet);
   }
   const { x, logDet } = await flow.inverse(rows, options);
-  return { points: x, numbers: logDet };
+  return result(x, logDet);
 }
 
 /** Maps pieces of the first `count` rows until all have been taken; `afterPiece` is called after each. */
@@ -106,6 +119,7 @@ export async function mapPieces(
   const input = new Table(shared.rows, dim, new Float64Array(shared.input));
   const output = new Float64Array(shared.output);
   const numbers = new Float64Array(shared.numbers);
+  const failed = new Int32Array(shared.failed);
   for (;;) {
     const start = Atomics.add(taken, 0, 1) * piece;
     if (start >= count) return;
@@ -113,6 +127,7 @@ export async function mapPieces(
     const mapped = await mapRows(flow, map, rows, from(options, start));
     if (mapped.points) output.set(mapped.points.values, start * dim);
     numbers.set(mapped.numbers, start);
+    failed.set(mapped.failed, start);
     await afterPiece?.();
   }
 }

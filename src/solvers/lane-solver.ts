@@ -189,7 +189,10 @@ export abstract class LaneSolver {
         this.#keep[s] = 0;
         if (this.#advance(s, newest, taken[s], relative)) continue;
         this.#open[s] = 0;
-        if (!(this.#bestRelative[s] <= enough)) counts.unconverged++;
+        if (!(this.#bestRelative[s] <= enough)) {
+          counts.unconverged++;
+          counts.missed.push(s);
+        }
         counts.residual = Math.max(counts.residual, this.#bestRelative[s]);
         for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;
         if (this.#bestSlot[s] === newest) this.#keep[s] = 1;

@@ -25,12 +25,14 @@ export interface SolverCounts {
   evaluations: number;
   /** Samples that did not reach the tolerance. */
   unconverged: number;
+  /** The lanes of those, each in the pass that it was in. */
+  missed: number[];
   /** The largest relative residual that any solve ended with; NaN where one was not a number. */
   residual: number;
 }
 
 export function emptyCounts(): SolverCounts {
-  return { solves: 0, evaluations: 0, unconverged: 0, residual: 0 };
+  return { solves: 0, evaluations: 0, unconverged: 0, missed: [], residual: 0 };
 }
 
 /** The samples that are solved for, and the memory for it. */
@@ -101,13 +103,17 @@ export async function newton(
   counts.solves++;
   await iterate(equations, 0);
   const { state } = equations;
-  if (givenUp > 0) counts.unconverged += await givenUpOf(engine, rowsOf(state, 3 * network.dim + 2, 1));
+  if (givenUp > 0) {
+    const lanes = await givenUpOf(engine, rowsOf(state, 3 * network.dim + 2, 1));
+    counts.unconverged += lanes.length;
+    counts.missed.push(...lanes);
+  }
   return rowsOf(state, 2 * network.dim, network.dim);
 }
 
-/** The number of samples without a further trial. Those that fill up gathered lanes are counted in their own place only. */
-async function givenUpOf(engine: Engine, trials: Matrix): Promise<number> {
+/** The samples without a further trial. Those that fill up gathered lanes are counted in their own place only. */
+async function givenUpOf(engine: Engine, trials: Matrix): Promise<number[]> {
   const numbers = new Float64Array(trials.lanes);
   await engine.read(trials.tensor, numbers, trials.offset);
-  return numbers.filter((trial) => trial === 0).length;
+  return [...numbers.keys()].filter((lane) => numbers[lane] === 0);
 }

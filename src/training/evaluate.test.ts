@@ -90,6 +90,10 @@ describe("an evaluation", () => {
     expect(Array.from(losses)).toEqual([1, 2, 4, 9]);
   });
 
+  it("does not know the error of one row", () => {
+    expect(summarise(Float64Array.of(-2))).toMatchObject({ rows: 1, loss: 2, standardError: Number.NaN });
+  });
+
   it("is that of the flow's densities", async () => {
     const { flow } = tellingFlow(1);
     expect(await evaluate(flow, Table.from([[-1], [-5]]))).toMatchObject({ rows: 2, loss: 3 });

@@ -5,12 +5,17 @@ import type { Table } from "../table.js";
 
 export interface Evaluation {
   rows: number;
+  /** NaN where a row has failed (`MapOptions.failures`), Infinity where one is outside of the model's support. */
   loss: number;
+  /** Not finite where the loss is not; NaN of a single row, where it is not known. */
   standardError: number;
   /** Of each row. */
   losses: Float64Array;
+  /** Rows outside of the model's support, whose loss is Infinity. */
+  outside: number;
 }
 
+/** Throws a `numerical` error where a row fails: its density would be wrong. */
 export async function evaluate(flow: FlowMaps, samples: Table): Promise<Evaluation> {
   return summarise(await flow.logProb(samples));
 }
@@ -41,13 +46,14 @@ export const bitsPerDimension = (nats: number, dim: number) => nats / (dim * Mat
 
 /**
  * Mean and standard error of minus the log-densities. Both are Infinity where a row is outside of the support, and NaN
- * where a log-density is not a number.
+ * where a log-density is not a number. The error of a single row is not known: NaN.
  */
 export function summarise(logProb: Float64Array): Evaluation {
   const rows = logProb.length;
   const mean = logProb.reduce((a, b) => a + b, 0) / rows;
   const squares = logProb.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const variance = mean === Number.NEGATIVE_INFINITY ? -mean : squares / Math.max(1, rows - 1);
+  const variance = mean === Number.NEGATIVE_INFINITY ? -mean : squares / (rows - 1);
   const losses = logProb.map((value) => -value);
-  return { rows, loss: -mean, standardError: Math.sqrt(variance / rows), losses };
+  const outside = logProb.filter((value) => value === Number.NEGATIVE_INFINITY).length;
+  return { rows, loss: -mean, standardError: Math.sqrt(variance / rows), losses, outside };
 }

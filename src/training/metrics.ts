@@ -13,8 +13,10 @@ export interface Metrics {
   unconverged: number;
   /** Training time since the start of the run, in seconds. */
   seconds: number;
-  /** Test loss at this step, where it was measured. */
+  /** Test loss at this step, where it was measured and is a number. */
   testLoss?: number | undefined;
+  /** Test samples that failed in that test, where some did. */
+  testFailed?: number | undefined;
 }
 
 const metrics = z.object({
@@ -28,6 +30,7 @@ const metrics = z.object({
     .number()
     .nullish()
     .transform((loss) => loss ?? undefined),
+  testFailed: z.number().int().positive().optional(),
 });
 
 export const metricsLine = (line: Metrics) => `${JSON.stringify(line)}\n`;

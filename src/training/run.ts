@@ -106,8 +106,8 @@ const config = z.strictObject({
 /** The part of `summary.json` that is read again. */
 const summary = z.object({
   steps,
-  testLoss: z.number(),
-  standardError: z.number(),
+  testLoss: z.number().nullable(),
+  standardError: z.number().nullable(),
   unit: z.string().optional(),
   entropy: z.number().nullable(),
   msPerStep: z.number().nullable(),
@@ -269,6 +269,19 @@ export class Run {
       `${this.file(DECLARATION_FILE)} declares another flow than ${CONFIG} (${difference?.place} is ${difference?.a}, not ${difference?.b}): one of them is of another run`,
     );
     return flow;
+  }
+
+  /** The result of a finished training. Throws a `run` error if there is none, a `numerical` one if its test failed. */
+  requireTest(): Summary & { testLoss: number } {
+    const found = this.summary();
+    check(found !== null, "run", `${this.path} has no summary.json that can be read`);
+    const { testLoss } = found;
+    check(
+      testLoss !== null,
+      "numerical",
+      `the test of ${this.path} has no number as its result; its summary.json says how many samples failed`,
+    );
+    return { ...found, testLoss };
   }
 
   /** Removes what a process that was killed while it wrote has left. */

@@ -4,6 +4,7 @@
  */
 import type { DataSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
+import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { encodeFlow } from "../flows/model-encoding.js";
@@ -40,8 +41,8 @@ export interface Score {
   readonly perNat: number;
   /** The least loss that a model can have, where it is known. */
   readonly floor: number | null;
-  /** The loss on the first `samples` of the test sample. */
-  measure(flow: FlowMaps, samples: number): Promise<Evaluation>;
+  /** The loss on the first `samples` of the test sample; rows that fail are collected, or throw (`MapOptions`). */
+  measure(flow: FlowMaps, samples: number, failures?: FailedRows): Promise<Evaluation>;
 }
 
 export interface RunOptions {
@@ -62,16 +63,24 @@ export interface RunSummary {
   run: string;
   data: string;
   steps: number;
-  testLoss: number;
-  standardError: number;
+  /** Null where it is not known: test samples have failed, or lie outside of the model's support. */
+  testLoss: number | null;
+  /** Null where it is not known. */
+  standardError: number | null;
   unit: string;
   entropy: number | null;
   /** The test loss above the entropy. */
   gap: number | null;
+  /** Samples of the test, those among them that failed for either reason (`FailedRows`), and those outside. */
+  testRows: number;
+  testUnconverged: number;
+  testNotFinite: number;
+  testOutside: number;
   /** Median of this process; null if it did no step. */
   msPerStep: number | null;
   /** Training time, with that of the processes before. */
   seconds: number;
+  /** Samples of training steps whose solver missed its tolerance. */
   unconverged: number;
   peakMemoryMB: number;
 }
@@ -79,6 +88,8 @@ export interface RunSummary {
 export interface RunResult {
   summary: RunSummary;
   test: Evaluation;
+  /** The test samples that failed. */
+  failures: FailedRows;
 }
 
 /** The mean of -log p over test samples: of images in bits per dimension, of others in nats. */
@@ -88,10 +99,10 @@ export function likelihood(source: DataSource, seed: number, options: MapOptions
     unit: source.image ? "bits/dim" : "nats",
     perNat,
     floor: source.entropy,
-    async measure(flow, samples) {
-      const test = summarise(await densities(flow, source, seed, samples, options));
+    async measure(flow, samples, failures) {
+      const test = summarise(await densities(flow, source, seed, samples, { ...options, failures }));
       return {
-        rows: test.rows,
+        ...test,
         loss: perNat * test.loss,
         standardError: perNat * test.standardError,
         losses: test.losses.map((loss) => perNat * loss),
@@ -166,8 +177,14 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
     const result = await interruption.unlessHeard(flow, async () => {
       await trainer.finish();
       const ranks = config.threads;
-      const test = await withRanks(flow, (pool) => score.measure(pool, testSamples), { ranks });
-      check(Number.isFinite(test.loss), "numerical", `the test loss is ${test.loss} after step ${steps}`);
+      const failures = new FailedRows();
+      const test = await withRanks(flow, (pool) => score.measure(pool, testSamples, failures), { ranks });
+      // A model that gives a number for no sample at all is none; one that fails for some is kept, and they are told.
+      check(
+        failures.count < test.rows,
+        "numerical",
+        `the model of step ${steps} has no test loss: ${failures.describe("test sample")}`,
+      );
       saver.save();
       run.writeModel(encodeFlow(flow));
       stepTimes.sort((a, b) => a - b);
@@ -175,19 +192,24 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
         run: run.path,
         data: source.name,
         steps,
-        testLoss: test.loss,
-        standardError: test.standardError,
+        testLoss: finiteOrNull(test.loss),
+        standardError: finiteOrNull(test.standardError),
         unit: score.unit,
         entropy: score.floor,
-        gap: score.floor === null ? null : test.loss - score.floor,
+        gap: score.floor === null ? null : finiteOrNull(test.loss - score.floor),
+        testRows: test.rows,
+        testUnconverged: failures.unconverged,
+        testNotFinite: failures.notFinite,
+        testOutside: test.outside,
         msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
         seconds: log.seconds(),
         unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
         peakMemoryMB: process.resourceUsage().maxRSS / 1024,
       };
-      await options.onTrained?.(flow, { summary, test });
+      const result = { summary, test, failures };
+      await options.onTrained?.(flow, result);
       run.writeSummary(summary);
-      return { summary, test };
+      return result;
     });
     if (result) return result;
     saver.save();
@@ -199,6 +221,9 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
     interruption.end();
   }
 }
+
+/** A number for JSON, which has none that are not finite. */
+const finiteOrNull = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
 /** Writes `metrics.jsonl`: the means since the line before, and now and then a test. */
 class MetricsLog {
@@ -264,9 +289,15 @@ class MetricsLog {
     if (step % this.#testEvery === 0 && step < this.#steps) {
       flow.prepare();
       await trainer.withAverage(async () => {
-        const { loss } = await this.#score.measure(flow, this.#testSamples);
+        const failures = new FailedRows();
+        const { loss } = await this.#score.measure(flow, this.#testSamples, failures);
         await onTest(flow);
-        this.#run.appendMetrics({ ...line, testLoss: loss });
+        const test = Number.isFinite(loss) ? { testLoss: loss } : {};
+        this.#run.appendMetrics({
+          ...line,
+          ...test,
+          ...(failures.count > 0 ? { testFailed: failures.count } : {}),
+        });
       });
     } else this.#run.appendMetrics(line);
     this.#loss = this.#evaluations = this.#unconverged = this.#count = 0;

@@ -5,7 +5,9 @@ import { decode } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
 import { readFile } from "../../src/flows/files.js";
-import { decodeSafetensors, encodeSafetensors } from "../../src/flows/safetensors.js";
+import { Flow } from "../../src/flows/flow.js";
+import { loadFlow, saveFlow } from "../../src/flows/model-files.js";
+import { byEstimates } from "../support/networks.js";
 import { reseal } from "../support/run-directory.js";
 import { expectComplaint, filesUnder, json, run, snapshot, temporary } from "./cli.js";
 
@@ -84,7 +86,14 @@ it("sample is decided by its seed, in every format, and score reads what sample 
     json(folder, "sample", "spirals", "-n", "40", "--out", out, ...more);
   const [first] = await Promise.all([sample("a.csv", "--seed", "3"), sample("b.npy", "--seed", "3")]);
   await Promise.all([sample("c.csv"), sample("new/folder/d.png", "--seed", "3")]);
-  expect(first).toEqual({ run: "spirals", n: 40, out: "a.csv" });
+  expect(first).toEqual({
+    run: "spirals",
+    n: 40,
+    out: "a.csv",
+    unconverged: 0,
+    notFinite: 0,
+    certified: true,
+  });
 
   const text = (name: string) => readFileSync(join(folder, name), "utf8");
   const rows = text("a.csv").trim().split("\n");
@@ -116,6 +125,7 @@ it("sample is decided by its seed, in every format, and score reads what sample 
   const evaluated = await json(folder, "evaluate", "spirals", "--data", "a.csv");
   expect(evaluated.testLoss).toBeCloseTo(-csv.mean, 10);
   expect(evaluated).toMatchObject({ entropy: null, gap: null, rows: 40 });
+  expect(evaluated).toMatchObject({ unconverged: 0, notFinite: 0, outside: 0 });
 }, 60_000);
 
 describe("verify", () => {
@@ -132,41 +142,65 @@ describe("verify", () => {
     expect(result.logDetError).toBeLessThan(1e-3);
   });
 
-  it.concurrent("does not certify weights whose power iteration was misled", async () => {
-    cpSync(join(folder, "spirals"), join(folder, "tampered"), { recursive: true });
-    const file = join(folder, "tampered", "model.safetensors");
-    const model = decodeSafetensors(readFileSync(file), file);
-    const network = [...model.tensors.keys()].find((name) => name.endsWith(".weight.3"));
-    const tensor = (kind: string) => {
-      const found = model.tensors.get(network?.replace("weight", kind) ?? "");
-      if (!found) throw new Error(`no ${kind}`);
-      return found;
-    };
-    const { shape, values } = tensor("weight");
-    values.forEach((value, i) => {
-      values[i] = 50 * value;
-    });
-    // sigma = left^T W right = 0: no limit binds.
-    const [rows, columns] = shape;
-    const right = tensor("right").values.fill(1 / Math.sqrt(columns));
-    const image = Array.from({ length: rows }, (_, r) =>
-      right.reduce((sum, x, c) => sum + values[r * columns + c] * x, 0),
-    );
-    const length = Math.hypot(image[0], image[1]);
-    tensor("left")
-      .values.fill(0)
-      .set([-image[1] / length, image[0] / length]);
-    writeFileSync(file, encodeSafetensors(model, { sealed: true }));
-    reseal(join(folder, "tampered"));
+  it("tells of blocks that are no contractions, and no command computes with them unasked", async () => {
+    const path = join(folder, "tampered");
+    cpSync(join(folder, "spirals"), path, { recursive: true });
+    const trained = await loadFlow(path);
+    const steep = await Flow.create(byEstimates(trained.declaration));
+    steep.parameters.load(new Map(trained.parameters.list.map((p) => [p.name, p.values])), "spirals");
+    // One weight too large, with vectors that do not tell.
+    for (const { name, values } of steep.parameters.list) {
+      if (name === "bijections.0.weight.3") values.set(values.map((value) => 50 * value));
+      if (name === "bijections.0.left.3") values.fill(0);
+    }
+    saveFlow(steep, path);
+    const config = JSON.parse(readFileSync(join(path, "config.json"), "utf8"));
+    writeFileSync(join(path, "config.json"), JSON.stringify({ ...config, flow: steep.declaration }));
+    reseal(path);
+    writeFileSync(join(folder, "rows.csv"), "x1,x2\n0.5,0.5\n-3,1\n-1,-2\n3e38,0\n");
 
-    const { code, stdout, stderr } = await run(folder, "verify", "tampered", "--json");
-    expect(code).toBe(1);
-    const result = JSON.parse(stdout);
-    expect(result.ok).toBe(false);
-    expect(result.blocks[0].lipschitzBound).toBeGreaterThan(1);
-    expect(stderr).toMatch(
+    const commands = [
+      ["evaluate", "tampered", "--samples", "500"],
+      ["sample", "tampered", "--out", "tampered.csv"],
+      ["score", "tampered", "--data", "rows.csv"],
+    ];
+    const [verified, refused, asked] = await Promise.all([
+      run(folder, "verify", "tampered", "--json"),
+      run(folder, ...commands[2], "--json"),
+      Promise.all(commands.map((args) => run(folder, ...args, "--json", "--uncertified"))),
+    ]);
+    expect(verified.code, verified.stderr).toBe(1);
+    const certificate = JSON.parse(verified.stdout);
+    expect(certificate.ok).toBe(false);
+    expect(certificate.blocks[0].lipschitzBound).toBeGreaterThan(1);
+    expect(verified.stderr).toMatch(
       /^monotone-flows: tampered is not certified: block 1 \(monotone\) .* Lipschitz constant is \d+\.\d+, not below 1[^\n]*\n$/,
     );
+    expectComplaint(refused, /tampered: nothing proves that block 1 is invertible.*--uncertified/);
+
+    const [evaluated, sampled, scored] = asked;
+    for (const { stdout, stderr } of asked) {
+      expect(JSON.parse(stdout)).toMatchObject({ run: "tampered", certified: false });
+      expect(stderr).toMatch(/^tampered is not certified: .*block 1 /);
+    }
+    // Whatever has failed is counted, has no number, and ends with exit code 1.
+    const score = JSON.parse(scored.stdout);
+    expect(scored.stderr).toMatch(
+      /\nmonotone-flows: \d of 4 rows failed: .*; monotone-flows verify tampered tells [^\n]*\n$/,
+    );
+    expect([scored.code, score.mean, score.outside]).toEqual([1, null, 1]);
+    expect(score.failedRows.length).toBe(score.unconverged + score.notFinite);
+    score.scores.forEach((value: number | null, i: number) => {
+      // The last row is outside of what float32 holds.
+      expect(value === null, `row ${i}`).toBe(i === 3 || score.failedRows.includes(i));
+    });
+    const test = JSON.parse(evaluated.stdout);
+    const lost = test.unconverged + test.notFinite > 0;
+    expect([evaluated.code, test.testLoss === null]).toEqual(lost ? [1, true] : [0, false]);
+    const drawn = JSON.parse(sampled.stdout);
+    const rows = readFileSync(join(folder, "tampered.csv"), "utf8").trim().split("\n").slice(1);
+    expect(rows.filter((row) => row.includes("NaN"))).toHaveLength(drawn.unconverged + drawn.notFinite);
+    expect(sampled.code).toBe(drawn.unconverged + drawn.notFinite > 0 ? 1 : 0);
   }, 60_000);
 });
 

@@ -1,6 +1,7 @@
 import type { Engine } from "../../src/engine/engine.js";
 import { Parameters } from "../../src/engine/parameters.js";
 import type { Random } from "../../src/engine/random.js";
+import type { FlowDeclaration } from "../../src/flows/declaration.js";
 import { Network, type NetworkDeclaration } from "../../src/networks/network.js";
 import { testRandom } from "./rows.js";
 
@@ -20,6 +21,27 @@ export function randomise(parameters: Parameters, random: Random, scale: number)
     const draw = (bound: number) => values.set(values.map(() => bound * (2 * random.uniform() - 1)));
     if (name.includes("weight")) draw(scale / Math.sqrt(shape[1]));
     if (name.includes("bias")) draw(1 / Math.sqrt(shape[0]));
+  }
+}
+
+/** The declaration with norms that are limited by estimates alone: see `unlimit`. */
+export const byEstimates = (declaration: FlowDeclaration): FlowDeclaration => ({
+  ...declaration,
+  bijections: declaration.bijections.map((bijection) =>
+    "network" in bijection
+      ? { ...bijection, network: { ...bijection.network, limit: "estimated" as const } }
+      : bijection,
+  ),
+});
+
+/**
+ * Takes the limit off every weight, as vectors of a power iteration that was misled would, and makes the weights that
+ * many times as large: with a factor large enough, networks are no contractions, and solves fail.
+ */
+export function unlimit(parameters: Parameters, factor: number): void {
+  for (const { name, values } of parameters.list) {
+    if (/\.left\.\d+$/.test(name)) values.fill(0);
+    if (/\.weight\.\d+$/.test(name)) values.set(values.map((value) => factor * value));
   }
 }
 

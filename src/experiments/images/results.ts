@@ -76,16 +76,14 @@ export async function resultsOf(
 }
 
 export function resultOf(run: Run, model: Model, losses: Float64Array, measures: Measures): Result {
-  const summary = run.summary();
-  check(summary !== null, "run", `${run.path} has no summary.json that can be read`);
+  const { testLoss, standardError } = run.requireTest();
   const metrics = run.metrics();
-  const { testLoss, standardError } = summary;
   return {
     ...measures,
     model,
     metrics,
     losses,
-    loss: { value: testLoss, standardError },
+    loss: { value: testLoss, standardError: standardError ?? Number.NaN },
     evaluations: [metrics[0].evaluations, metrics[metrics.length - 1].evaluations],
     unconverged: metrics.reduce((sum, line) => sum + line.unconverged, 0),
   };

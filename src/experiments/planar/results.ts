@@ -1,7 +1,6 @@
 /** What is known of a trained model: its loss, its distance from the truth, and its size. */
 import { toySource } from "../../data/source.js";
 import { toyDensity } from "../../data/toy/index.js";
-import { check } from "../../errors.js";
 import type { Flow } from "../../flows/flow.js";
 import { summarise } from "../../training/evaluate.js";
 import { type Metrics, Run } from "../../training/run.js";
@@ -32,7 +31,7 @@ export interface Result {
 /** Reads a finished run, and evaluates its model once more, sample by sample. */
 export async function resultOf(cell: Cell, path: string): Promise<Result> {
   const run = Run.open(path);
-  check(run.summary() !== null, "run", `${path} has no summary.json that can be read`);
+  run.requireTest();
   const flow = await run.loadModel();
   const density = toyDensity(cell.data);
   const test = toySource(cell.data).test(run.config.training.seed, testSamples);

@@ -44,11 +44,7 @@ export const reproduction: Reproduction = {
 };
 
 /** The test loss of a finished run. */
-function lossOf(path: string): number {
-  const summary = Run.open(path).summary();
-  check(summary !== null, "run", `${path} has no summary.json that can be read`);
-  return summary.testLoss;
-}
+const lossOf = (path: string): number => Run.open(path).requireTest().testLoss;
 
 /** `trained`: every model of the protocol. */
 export function reportOf(
