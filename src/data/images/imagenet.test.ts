@@ -184,6 +184,11 @@ describe("the downsampled ImageNet", () => {
     ],
     ["a truncated archive", zip(good, true).subarray(0, 3000), "not a complete .npz file"],
     ["another file", Buffer.from("not an archive"), "not a complete .npz file"],
+    [
+      "an array whose name is damaged",
+      Buffer.from(zip(good, true).map((byte, i, all) => (i === all.length - 22 - 1 ? byte ^ 1 : byte))),
+      "damaged, the array 'data.npx' has two names",
+    ],
     ["damage in a stored array", damaged(false), 'array "data": damaged, its checksum is wrong'],
     ["damage in a deflated array", damaged(true), 'array "data": damaged'],
   ])("names %s", async (_, bytes, message) => {

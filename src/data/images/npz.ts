@@ -53,6 +53,13 @@ export async function withNpz<T>(path: string, action: (npz: Npz) => Promise<T>)
       for await (const entry of zip.eachEntry()) {
         const name = entry.fileName.replace(/\.npy$/, "");
         check(!entries.has(name), "input", `${path}: there are two arrays ${quoted(name)} in it`);
+        // No checksum guards names: each stands in the archive twice.
+        const { fileName } = await zip.readLocalFileHeaderPromise(entry);
+        check(
+          fileName.equals(entry.fileNameRaw),
+          "input",
+          `${path}: damaged, the array ${quoted(name)} has two names`,
+        );
         entries.set(name, entry);
       }
     } catch (cause) {
