@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   truncateSync,
   utimesSync,
@@ -27,6 +28,12 @@ async function unpack(to: string): Promise<{ count: number }> {
   return { count: 5 };
 }
 
+function flipBit(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes[at] ^= 1;
+  writeFileSync(path, bytes);
+}
+
 describe("cached", () => {
   it("unpacks once, and again when the source, the form or the files have changed", async () => {
     const cacheDir = newCache();
@@ -46,6 +53,13 @@ describe("cached", () => {
       () => truncateSync(join(changed.folder, "raw"), 3),
       () => rmSync(join(changed.folder, "raw")),
       () => writeFileSync(join(changed.folder, "entry.json"), "{"),
+      // One bit: of the images, and of what is known of them.
+      () => flipBit(join(changed.folder, "raw"), 3),
+      () =>
+        flipBit(
+          join(changed.folder, "entry.json"),
+          readFileSync(join(changed.folder, "entry.json")).indexOf("5}"),
+        ),
     ]) {
       run.mockClear();
       harm();

@@ -19,9 +19,10 @@ import { homedir, hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { FlowError } from "../../errors.js";
 import { makeFolder, reason } from "../../flows/files.js";
+import { fileSha256 } from "./file-hash.js";
 
 /** Counts up when the files of the cache get another form. */
-const VERSION = 1;
+const VERSION = 2;
 const ENTRY = "entry.json";
 const PARTIAL = ".partial";
 const DAY = 24 * 3600 * 1000;
@@ -53,10 +54,10 @@ export function fileSource(path: string): CachedSource {
   }
 }
 
-/** What a folder of the cache holds: the sizes of its files by name, and what the source is made of. */
+/** What a folder of the cache holds: sizes and SHA-256 of its files by name, and what the source is made of. */
 interface Entry<T> {
   readonly source: CachedSource;
-  readonly files: Readonly<Record<string, number>>;
+  readonly files: Readonly<Record<string, { readonly size: number; readonly sha256: string }>>;
   readonly content: T;
 }
 
@@ -90,7 +91,7 @@ export async function cached<T>(
   const cache = cacheFolder(options);
   const hash = createHash("sha256").update(JSON.stringify([VERSION, form, source.path, source.state]));
   const folder = join(cache, `${basename(source.path).slice(0, 60)}-${hash.digest("hex").slice(0, 20)}`);
-  const found = readEntry<T>(folder);
+  const found = intactEntry<T>(folder);
   if (found) {
     touch(folder);
     return { folder, content: found.content };
@@ -107,9 +108,12 @@ export async function cached<T>(
     });
     const content = await unpack(partial);
     output(partial, () => {
-      const sizes = readdirSync(partial).map((name) => [name, statSync(join(partial, name)).size]);
-      const entry: Entry<T> = { source, files: Object.fromEntries(sizes), content };
-      writeFileSync(join(partial, ENTRY), JSON.stringify(entry));
+      const files = readdirSync(partial).map((name) => {
+        const path = join(partial, name);
+        return [name, { size: statSync(path).size, sha256: fileSha256(path) }];
+      });
+      const entry: Entry<T> = { source, files: Object.fromEntries(files), content };
+      writeFileSync(join(partial, ENTRY), JSON.stringify({ ...entry, seal: sealOf(entry) }));
     });
     settle(partial, folder);
     return { folder, content };
@@ -129,27 +133,46 @@ function settle(partial: string, folder: string): void {
       renameSync(partial, folder);
     } catch (error) {
       if (!existsSync(folder)) throw error;
-      if (readEntry(folder)) {
+      if (intactEntry(folder)) {
         rmSync(partial, { recursive: true, force: true });
         return;
       }
-      // Something has been taken out of it.
+      // Something has been taken out of it, or changed in it.
       rmSync(folder, { recursive: true, force: true });
       renameSync(partial, folder);
     }
   });
 }
 
+/** The hash of an entry that stands in its file: a flipped bit is noticed there, too. */
+const sealOf = (entry: Entry<unknown>) => createHash("sha256").update(JSON.stringify(entry)).digest("hex");
+
 /** The entry of a folder, or null unless all of its files are there in their sizes. */
 function readEntry<T>(folder: string): Entry<T> | null {
   try {
-    const entry: Entry<T> = JSON.parse(readFileSync(join(folder, ENTRY), "utf8"));
+    const { seal, ...entry }: Entry<T> & { seal: string } = JSON.parse(
+      readFileSync(join(folder, ENTRY), "utf8"),
+    );
+    if (seal !== sealOf(entry)) return null;
     const complete = Object.entries(entry.files).every(
-      ([name, size]) => statSync(join(folder, name)).size === size,
+      ([name, { size }]) => statSync(join(folder, name)).size === size,
     );
     return complete ? entry : null;
   } catch {
     return null;
+  }
+}
+
+/** The entry of a folder, or null unless its files are bit for bit what was written (a second for each half gigabyte). */
+function intactEntry<T>(folder: string): Entry<T> | null {
+  const entry = readEntry<T>(folder);
+  try {
+    const intact = Object.entries(entry?.files ?? {}).every(
+      ([name, { sha256 }]) => fileSha256(join(folder, name)) === sha256,
+    );
+    return intact ? entry : null;
+  } catch {
+    return null; // Another process is removing it.
   }
 }
 

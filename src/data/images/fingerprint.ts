@@ -1,8 +1,9 @@
 /** What a run remembers of its images: how many there are, and a hash of all their values in their order. */
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { FlowError } from "../../errors.js";
 import { reason } from "../../flows/files.js";
+import { updateFromFile } from "./file-hash.js";
 import { imageFiles } from "./image-files.js";
 import type { ImageSource } from "./image-source.js";
 
@@ -13,26 +14,15 @@ export interface Fingerprint {
   readonly sha256: string;
 }
 
-/** Bytes read at a time. */
-const CHUNK = 1 << 22;
-
 /** The fingerprint of images in files (a second for each half gigabyte); null for the digits of the package. */
 export function fingerprintOf(source: ImageSource): Fingerprint | null {
   if (source.kind === "digits") return null;
   const { trainCount, testCount, train, test } = source;
   const hash = createHash("sha256");
   const paths = new Set([...train.parts, ...test.parts].map(({ images }) => images.path));
-  const chunk = new Uint8Array(CHUNK);
   for (const path of paths) {
     try {
-      const file = openSync(path, "r");
-      try {
-        for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
-          hash.update(chunk.subarray(0, read));
-        }
-      } finally {
-        closeSync(file);
-      }
+      updateFromFile(hash, path);
     } catch (cause) {
       throw new FlowError("input", `cannot read ${path}: ${reason(cause)}`, { cause });
     }
