@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { Purpose, Random } from "../engine/random.js";
 import { FlowError } from "../errors.js";
-import { type Certificate, certify, LIMITS } from "../flows/certificate.js";
+import { type Certificate, certify, LARGEST_JACOBIAN, LIMITS } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
 import { orNull, report } from "./output.js";
@@ -76,7 +76,7 @@ function logDetLine(flow: Flow, { logDetError, logDetSamples, logDetLimit }: Omi
   if (logDetError === null)
     return `${label}not checked: ${flow.dim} dimensions are too many for whole Jacobians`;
   const how = flow.declaration.estimator
-    ? `means of estimates for ${logDetSamples} images against whole Jacobians; ${logDetLimit.toExponential(2)} allowed`
+    ? `means of estimates for ${logDetSamples} images against ${flow.dim <= LARGEST_JACOBIAN ? "whole Jacobians" : "estimates for the inverse map: whole Jacobians are too large"}; ${logDetLimit.toExponential(2)} allowed`
     : `${logDetSamples} samples, numerical Jacobian in float64`;
   return `${label}${size(logDetError)}  (${how})`;
 }
