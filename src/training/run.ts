@@ -138,6 +138,7 @@ export class Run {
     } catch (cause) {
       throw new FlowError("output", `cannot make the run directory ${path}: ${reason(cause)}`, { cause });
     }
+    let empty = false;
     try {
       lock(path);
       const remains = (name: string) =>
@@ -147,12 +148,15 @@ export class Run {
         "usage",
         `${path} is not empty; choose another --out, or go on with --resume ${path}`,
       );
+      empty = true;
       rmSync(join(path, MANIFEST_FILE), { force: true });
       const run = new Run(path, config);
       run.writeConfig();
       unlock(path);
       return run;
     } catch (error) {
+      // The manifest is written first: without a configuration it is of nothing.
+      if (empty) rmSync(join(path, MANIFEST_FILE), { force: true });
       unlock(path);
       unmake();
       throw error;
