@@ -183,7 +183,8 @@ async function profile(
   watch(flow, "prepare", (run) => stopwatch.phase("weights", run));
   watch(flow.gradients, "takeGradient", (run) => stopwatch.phase("gradients", run));
   watch(flow.gradients, "pullBack", (run) => stopwatch.phase("gradients", run));
-  for (const b of flow.bijections) watch(b, "iterate", (run) => stopwatch.phase("power iteration", run));
+  for (const b of flow.chain.bijections)
+    watch(b, "iterate", (run) => stopwatch.phase("power iteration", run));
   const began = performance.now();
   while (trainer.step < total) await trainer.advance();
   return {

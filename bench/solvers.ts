@@ -20,6 +20,7 @@ import {
 import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { FRESH } from "../src/logdet/probes.js";
 import type { Network } from "../src/networks/network.js";
 import { Anderson } from "../src/solvers/anderson.js";
 import { FixedPoint } from "../src/solvers/fixed-point.js";
@@ -220,10 +221,11 @@ async function collectPasses(flow: Flow, samples: Table): Promise<Pass[][]> {
   const passes: Pass[][] = blocks.map(() => []);
   for (let start = 0; start < samples.rows; start += capacity) {
     const count = Math.min(capacity, samples.rows - start);
-    flow.write(samples.slice(start, start + count).values, count);
-    await flow.forwardPass(count);
+    const pass = { ...FRESH, first: start };
+    await flow.enter(samples.slice(start, start + count).values, count, pass);
+    await flow.chain.forward(count, pass, null);
     blocks.forEach(({ index, block: { kind } }, b) => {
-      const given = flow.point(kind === "residual" ? index + 1 : index, count);
+      const given = flow.chain.point(kind === "residual" ? index + 1 : index, count);
       const target = matrix(engine.tensor(dim * given.lanes), dim, given.lanes);
       engine.combine(target, kind === "monotone" ? 2 : 1, given);
       passes[b].push({ target, count });

@@ -2,12 +2,22 @@
 
 export type { Activation } from "./activations/activation.js";
 export { activation, activations } from "./activations/index.js";
+export type { Bijection } from "./bijections/bijection.js";
+export {
+  type BijectionDeclaration,
+  type RegisteredBijections,
+  type RegisterOptions,
+  registerBijection,
+} from "./bijections/index.js";
+export type { BijectionKind, CostSum, Site } from "./bijections/kind.js";
 export { csvColumns, formatCsv, parseCsv } from "./data/csv.js";
 export { decodeDigits, fetchDigits } from "./data/images/digits.js";
 export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js";
 export { type DataSource, tableSource, toySource } from "./data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
-export type { Engine } from "./engine/engine.js";
+export { type Engine, type Matrix, matrix, type Tensor } from "./engine/engine.js";
+export type { Parameter, ParameterMaker } from "./engine/parameters.js";
+export type { Random } from "./engine/random.js";
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type ErrorCode, FlowError } from "./errors.js";
@@ -21,7 +31,7 @@ export {
   monotoneFlow,
 } from "./flows/declaration.js";
 export { FailedRows } from "./flows/failed-rows.js";
-export { Flow } from "./flows/flow.js";
+export { Flow, type Term } from "./flows/flow.js";
 export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
 export { type FlowPath, flowPath } from "./flows/path.js";
@@ -35,8 +45,10 @@ export {
   latentOrder,
 } from "./interchange/import.js";
 export type { Study } from "./interchange/study-options.js";
+export type { PassKey } from "./logdet/probes.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
+export type { Shape } from "./shape.js";
 export { Table } from "./table.js";
 export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";

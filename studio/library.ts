@@ -21,7 +21,6 @@ export { parseJson } from "../src/flows/json.js";
 export { checkListed, manifestOf, parseManifest } from "../src/flows/manifest.js";
 export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
-export { latents } from "../src/flows/samples.js";
 export { sha256 } from "../src/flows/sha256.js";
 export { logTicks, type Tick } from "../src/plots/log-ticks.js";
 export { Table } from "../src/table.js";

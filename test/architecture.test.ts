@@ -15,6 +15,8 @@ const FOLDERS = [
   "ranks",
   "interchange",
   "flows",
+  "preprocessing",
+  "bases",
   "bijections",
   "solvers",
   "logdet",
@@ -23,7 +25,7 @@ const FOLDERS = [
   "engine",
 ];
 /** Files at the root of src that every folder may import, and those that may import every folder. */
-const FOUNDATIONS = ["errors.ts", "package.ts", "table.ts"];
+const FOUNDATIONS = ["errors.ts", "kinds.ts", "package.ts", "shape.ts", "table.ts"];
 const ROOFS = ["index.ts", "browser.ts"];
 
 const root = fileURLToPath(new URL("..", import.meta.url));

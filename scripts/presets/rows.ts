@@ -2,7 +2,8 @@
  * The settings of the original studies' code, and how to read the same of a preset. What a preset has is computed, so it
  * is true; where it differs from the original, the row has to say why.
  */
-import type { FlowDeclaration, NetworkOptions } from "../../src/flows/declaration.js";
+import type { FlowDeclaration } from "../../src/flows/declaration.js";
+import type { NetworkDeclaration } from "../../src/networks/declaration.js";
 import type { TrainingOptions } from "../../src/training/trainer.js";
 
 /** A model and its training, with what the data add. */
@@ -44,9 +45,9 @@ export function values(plans: readonly Plan[], of: Row["of"]): string {
 const count = (n: number) => n.toLocaleString("en");
 const yes = (value: unknown) => (value ? "yes" : "no");
 const kinds = ({ declaration }: Plan) => declaration.bijections.map(({ kind }) => kind);
-const networks = ({ declaration }: Plan): NetworkOptions[] =>
+const networks = ({ declaration }: Plan): NetworkDeclaration[] =>
   declaration.bijections.flatMap((b) => ("network" in b ? [b.network] : []));
-const first = (plan: Plan): NetworkOptions => networks(plan)[0];
+const first = (plan: Plan): NetworkDeclaration => networks(plan)[0];
 
 /** Blocks of each scale; those behind `flatten` are not of a scale. */
 function blocks({ declaration }: Plan): { scales: number[]; connected: number } {
@@ -63,7 +64,7 @@ function blocks({ declaration }: Plan): { scales: number[]; connected: number } 
 }
 
 /** The layers of a network in words. */
-function layers({ kind, kernel, depth, growth, stem, preactivation }: NetworkOptions): string {
+function layers({ kind, kernel, depth, growth, stem, preactivation }: NetworkDeclaration): string {
   const side = (k: number) => `${k} x ${k}`;
   const behind = stem ? `${stem} features, then ` : "";
   const list = Array.isArray(kernel)
@@ -149,7 +150,8 @@ const images: Record<string, Row["of"]> = {
   },
   layers: (plan) => layers(first(plan)),
   others: (plan) => layers(networks(plan)[1]),
-  connected: (plan) => `${blocks(plan).connected} blocks: ${layers(networks(plan).at(-1) as NetworkOptions)}`,
+  connected: (plan) =>
+    `${blocks(plan).connected} blocks: ${layers(networks(plan).at(-1) as NetworkDeclaration)}`,
   scale: (plan) => {
     const s = scale(plan);
     if (s === null) return "y = x + G(x)";

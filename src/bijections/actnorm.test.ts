@@ -71,7 +71,7 @@ it("has the gradient of as many log-scales, and none that was taken before", asy
 });
 
 it("starts with outputs of mean 0 and variance 1", () => {
-  actnorm.start([3, -1], [4, 0.25], 100);
+  actnorm.initialise([3, -1], [4, 0.25], 100);
   expectClose(actnorm.shift.values, [-3, 1], 1e-14);
   expectClose(actnorm.logScale.values, [-Math.log(2), Math.log(2)], 1e-5);
   expect(actnorm.started.values[0]).toBe(1);
@@ -79,6 +79,6 @@ it("starts with outputs of mean 0 and variance 1", () => {
 
 it("has a floor for variances, which are then those of samples", () => {
   const floored = new Actnorm(engine, new Parameters(), "b", CHANNELS, PLACES, 0.2);
-  floored.start([0, 0], [4, 0.01], 100);
+  floored.initialise([0, 0], [4, 0.01], 100);
   expectClose(floored.logScale.values, [-0.5 * Math.log((4 * 300) / 299), -0.5 * Math.log(0.2)], 1e-14);
 });

@@ -6,15 +6,18 @@
  * With a floor, no variance counts as less than that at the start, and variances are those of samples (divided by n - 1),
  * both as in the code of residual flows: rows of a small variance are not blown up.
  */
+import { z } from "zod";
 import { type Engine, type Matrix, matrix, type Tensor } from "../engine/engine.js";
-import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Parameter, ParameterMaker } from "../engine/parameters.js";
+import { placesOf } from "../shape.js";
 import type { Bijection } from "./bijection.js";
+import type { BijectionKind } from "./kind.js";
 
 export class Actnorm implements Bijection {
   readonly kind = "actnorm";
   readonly shift: Parameter;
   readonly logScale: Parameter;
-  /** One number: 0 until the data-dependent start has been made. */
+  /** One number: 0 until `initialise`. */
   readonly started: Parameter;
   readonly #engine: Engine;
   readonly #dim: number;
@@ -33,7 +36,7 @@ export class Actnorm implements Bijection {
   /** `dim` rows, each with `places` numbers a sample; `floor`: the least variance that counts at the start. */
   constructor(
     engine: Engine,
-    parameters: Parameters,
+    parameters: ParameterMaker,
     name: string,
     dim: number,
     places = 1,
@@ -70,11 +73,21 @@ export class Actnorm implements Bijection {
     this.#engine.write(this.#scalars, [1, total, -total]);
   }
 
+  get uninitialised(): boolean {
+    return this.started.values[0] !== 1;
+  }
+
+  /** That of its one dimension. */
+  slopes(): readonly [number, number] {
+    const scale = Math.exp(this.logScale.values[0]);
+    return [scale, scale];
+  }
+
   /**
    * Sets shift and scale from the means and mean squared deviations of the input's rows, of so many samples, once in a
    * model's life.
    */
-  start(mean: ArrayLike<number>, variance: ArrayLike<number>, samples: number): void {
+  initialise(mean: ArrayLike<number>, variance: ArrayLike<number>, samples: number): void {
     const floor = this.#floor;
     const count = samples * this.#places;
     for (let i = 0; i < this.#dim; i++) {
@@ -126,3 +139,17 @@ export class Actnorm implements Bijection {
     }
   }
 }
+
+const schema = z.strictObject({
+  kind: z.literal("actnorm"),
+  /** The least variance that counts where it starts from a batch (default: none). */
+  varianceFloor: z.number().positive().optional(),
+});
+
+export const actnorm: BijectionKind<z.infer<typeof schema>> = {
+  kind: "actnorm",
+  schema,
+  cost: (sum, _, { channels }) => sum.learns(2 * channels),
+  make: ({ varianceFloor }, { engine, parameters, name, shape }) =>
+    new Actnorm(engine, parameters, name, shape.channels, placesOf(shape), varianceFloor),
+};

@@ -169,7 +169,7 @@ describe("actnorm", () => {
     const variance = [0, 1].map((j) => x.reduce((sum, row) => sum + (row[j] - mean[j]) ** 2 / 16, 0));
     const actnorm = probe.bijection as Actnorm;
     expect(actnorm.started.values[0]).toBe(0);
-    actnorm.start(mean, variance, 16);
+    actnorm.initialise(mean, variance, 16);
     expect(actnorm.started.values[0]).toBe(1);
     const { out } = await probe.forward(x);
     for (const j of [0, 1]) {
@@ -182,7 +182,7 @@ describe("actnorm", () => {
     const parameters = new Parameters();
     const actnorm = new Actnorm(engine, parameters, "a", 2, 4, 0.2);
     parameters.seal();
-    actnorm.start([1, -1], [0.01, 3], 2);
+    actnorm.initialise([1, -1], [0.01, 3], 2);
     // 2 samples of 4 places: a mean squared deviation times 8/7 is the variance of a sample.
     expectClose(actnorm.logScale.values, [-0.5 * Math.log(0.2), -0.5 * Math.log((3 * 8) / 7)], 1e-14);
     expectClose(actnorm.shift.values, [-1, 1], 1e-14);

@@ -34,14 +34,11 @@ export abstract class FixedMap implements Bijection {
   pullBack(): void {}
 }
 
-/**
- * A step of the chain that changes no number, only how they are seen: `flatten` as a vector, `factor-out` without
- * the second half of the channels, which go to the latent as they are.
- */
+/** A step of the chain that changes no number, only how they are seen. */
 export class Reshape extends FixedMap {
-  readonly kind: "flatten" | "factor-out";
+  readonly kind: string;
 
-  constructor(engine: Engine, kind: "flatten" | "factor-out") {
+  constructor(engine: Engine, kind: string) {
     super(engine);
     this.kind = kind;
   }

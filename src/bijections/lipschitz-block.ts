@@ -1,12 +1,17 @@
 /** What residual, inverse-residual and monotone blocks have in common: a network in a regime. */
 import type { Engine, Matrix } from "../engine/engine.js";
-import type { Network } from "../networks/network.js";
+import type { Schema } from "../kinds.js";
+import type { PassKey } from "../logdet/probes.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
+import { type Network, SETTLING_ROUNDS } from "../networks/network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 import type { Bijection } from "./bijection.js";
+import type { BijectionKind } from "./kind.js";
 import type { Regime } from "./regime.js";
+import { slopeBounds } from "./slopes.js";
 
 export abstract class LipschitzBlock implements Bijection {
-  abstract readonly kind: string;
+  abstract readonly kind: keyof typeof slopeBounds;
   protected readonly engine: Engine;
   protected readonly regime: Regime;
 
@@ -15,9 +20,14 @@ export abstract class LipschitzBlock implements Bijection {
     this.regime = regime;
   }
 
-  abstract forward(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
-  abstract inverse(out: Matrix, input: Matrix, logDet: Matrix | null): Promise<void>;
-  abstract backward(inputBar: Matrix, outputBar: Matrix, logDetBar: Matrix | null): Promise<void>;
+  abstract forward(out: Matrix, input: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void>;
+  abstract inverse(out: Matrix, input: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void>;
+  abstract backward(
+    inputBar: Matrix,
+    outputBar: Matrix,
+    logDetBar: Matrix | null,
+    pass: PassKey,
+  ): Promise<void>;
 
   get network(): Network {
     return this.regime.network;
@@ -47,6 +57,11 @@ export abstract class LipschitzBlock implements Bijection {
     return this.network.iterate(rounds);
   }
 
+  /** The spectral norms of matrices are settled from the start. */
+  async settle(): Promise<void> {
+    if (this.network.grid) await this.iterate(SETTLING_ROUNDS);
+  }
+
   makeCertain(): void {
     this.network.makeCertain();
   }
@@ -55,4 +70,27 @@ export abstract class LipschitzBlock implements Bijection {
   lipschitzBound(effort?: "certain" | "tight"): number {
     return this.network.lipschitzBound(effort);
   }
+
+  slopes(): readonly [number, number] {
+    return slopeBounds[this.kind](this.lipschitzBound());
+  }
+}
+
+/** The blocks of a chain that hold a network, with their places from 0. */
+export function lipschitzBlocks(chain: readonly Bijection[]): { index: number; block: LipschitzBlock }[] {
+  return chain.flatMap((block, index) => (block instanceof LipschitzBlock ? [{ index, block }] : []));
+}
+
+/** The kind of a block on a network that stands in its declaration. */
+export function blockKind<Declaration extends { kind: string; network: NetworkDeclaration }>(
+  kind: Declaration["kind"],
+  schema: Schema<Declaration>,
+  make: (engine: Engine, regime: Regime, declaration: Declaration) => LipschitzBlock,
+): BijectionKind<Declaration> {
+  return {
+    kind,
+    schema,
+    cost: (sum, { network }, shape) => sum.network(network, shape),
+    make: (declaration, { engine, regime }) => make(engine, regime(declaration.network), declaration),
+  };
 }

@@ -1,5 +1,8 @@
+import { z } from "zod";
 import type { Engine, Matrix } from "../engine/engine.js";
-import { LipschitzBlock } from "./lipschitz-block.js";
+import type { PassKey } from "../logdet/probes.js";
+import { networkSchema } from "../networks/declaration.js";
+import { blockKind, LipschitzBlock } from "./lipschitz-block.js";
 import type { Regime } from "./regime.js";
 
 /**
@@ -18,35 +21,48 @@ export class Monotone extends LipschitzBlock {
     this.#scale = scale;
   }
 
-  async forward(y: Matrix, x: Matrix, logDet: Matrix | null): Promise<void> {
-    await this.#cayley(y, x, 1);
-    if (logDet) await this.regime.addLogDet(logDet, -1, 1);
+  async forward(y: Matrix, x: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void> {
+    await this.#cayley(y, x, 1, pass);
+    if (logDet) await this.regime.addLogDet(logDet, -1, 1, pass);
   }
 
-  async inverse(x: Matrix, y: Matrix, logDet: Matrix | null): Promise<void> {
-    await this.#cayley(x, y, -1);
-    if (logDet) await this.regime.addLogDet(logDet, 1, -1);
+  async inverse(x: Matrix, y: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void> {
+    await this.#cayley(x, y, -1, pass);
+    if (logDet) await this.regime.addLogDet(logDet, 1, -1, pass);
   }
 
   /** w + sign G(w) = 2 input / s, out = s w - input. */
-  async #cayley(out: Matrix, input: Matrix, sign: 1 | -1): Promise<void> {
+  async #cayley(out: Matrix, input: Matrix, sign: 1 | -1, pass: PassKey): Promise<void> {
     const target = this.regime.vector(0, input);
     this.engine.combine(target, 2 / this.#scale, input);
-    await this.regime.solve(out, target, target, sign);
+    await this.regime.solve(out, target, target, sign, pass);
     this.engine.combine(out, this.#scale, out, -1, input);
   }
 
   /** (I + J)^T u = s yBar + (log-determinant's part), xBar = 2u / s - yBar; the parameters receive -(dG/dtheta)^T u. */
-  async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null): Promise<void> {
+  async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null, pass: PassKey): Promise<void> {
     const { engine, regime } = this;
     const scale = this.#scale;
     if (scale !== 1) engine.combine(yBar, scale, yBar);
     const right = regime.vector(0, yBar);
     const u = regime.vector(1, yBar);
-    regime.logDetBackward(right, yBar, logDetBar, -1, 1);
-    await regime.solveTransposed(u, right, 1);
+    regime.logDetBackward(right, yBar, logDetBar, -1, 1, pass);
+    await regime.solveTransposed(u, right, 1, pass);
     engine.combine(xBar, 2 / scale, u, -1 / scale, yBar);
     engine.combine(right, -1, u);
     regime.finish(right, logDetBar);
   }
 }
+
+const schema = z.strictObject({
+  kind: z.literal("monotone"),
+  network: networkSchema,
+  /** s of s F(x / s) (default 1). */
+  scale: z.number().positive().optional(),
+});
+
+export const monotone = blockKind(
+  "monotone",
+  schema,
+  (engine, regime, { scale }) => new Monotone(engine, regime, scale),
+);

@@ -7,6 +7,7 @@
  * later calls speak of; J is the Jacobian of G there.
  */
 import type { Matrix } from "../engine/engine.js";
+import type { PassKey } from "../logdet/probes.js";
 import type { Network } from "../networks/network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
@@ -18,16 +19,23 @@ export interface Regime {
   /** out = G(w) at w = x. Log-determinants can be asked for only with `jacobian`. */
   evaluate(out: Matrix, x: Matrix, jacobian: boolean): void;
   /** out = w, the solution of w + sign G(w) = target, from `start` on. */
-  solve(out: Matrix, target: Matrix, start: Matrix, sign: 1 | -1): Promise<void>;
+  solve(out: Matrix, target: Matrix, start: Matrix, sign: 1 | -1, pass: PassKey): Promise<void>;
   /** logDet += plus log det(I + J) + minus log det(I - J), or an unbiased estimate. */
-  addLogDet(logDet: Matrix, plus: number, minus: number): Promise<void>;
+  addLogDet(logDet: Matrix, plus: number, minus: number, pass: PassKey): Promise<void>;
   /**
    * Begins a backward pass: out = valueBar + the gradient for w of what `addLogDet` added, times logDetBar; its
    * gradient for the network's parameters stays pending.
    */
-  logDetBackward(out: Matrix, valueBar: Matrix, logDetBar: Matrix | null, plus: number, minus: number): void;
+  logDetBackward(
+    out: Matrix,
+    valueBar: Matrix,
+    logDetBar: Matrix | null,
+    plus: number,
+    minus: number,
+    pass: PassKey,
+  ): void;
   /** out = (I + sign J)^-T right. */
-  solveTransposed(out: Matrix, right: Matrix, sign: 1 | -1): Promise<void>;
+  solveTransposed(out: Matrix, right: Matrix, sign: 1 | -1, pass: PassKey): Promise<void>;
   /** Ends a backward pass: the parameters also receive the gradient of valueBar^T G(w). Returns J^T valueBar. */
   finish(valueBar: Matrix, logDetBar: Matrix | null): Matrix;
 }

@@ -1,5 +1,9 @@
+import { z } from "zod";
 import { type Engine, type Grid, type Matrix, matrix } from "../engine/engine.js";
+import { FlowError } from "../errors.js";
+import { inWords } from "../shape.js";
 import { FixedMap } from "./fixed-map.js";
+import type { BijectionKind } from "./kind.js";
 
 /**
  * Squeeze (Dinh et al. 2017): [channel][2y + dy][2x + dx] -> [4 channel + 2 dy + dx][y][x], a permutation.
@@ -40,3 +44,21 @@ export class Squeeze extends FixedMap {
     }
   }
 }
+
+const schema = z.strictObject({ kind: z.literal("squeeze") });
+
+export const squeeze: BijectionKind<z.infer<typeof schema>> = {
+  kind: "squeeze",
+  schema,
+  shapeAfter(shape) {
+    const { channels, height, width } = shape;
+    if (height % 2 !== 0 || width % 2 !== 0) {
+      throw new FlowError(
+        "usage",
+        `images of ${inWords(shape)} cannot be squeezed: height and width must be even; use fewer scales`,
+      );
+    }
+    return { channels: 4 * channels, height: height / 2, width: width / 2 };
+  },
+  make: (_, { engine, shape }) => new Squeeze(engine, shape.channels, shape),
+};

@@ -9,9 +9,11 @@ import { collectGradient } from "../engine/gradients.js";
 import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import { type Estimator, type PassKey, Probes } from "../logdet/probes.js";
+import type { Estimator } from "../logdet/estimator.js";
+import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
 import { survival, weights } from "../logdet/roulette.js";
-import { Network, type NetworkDeclaration } from "../networks/network.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
+import { Network } from "../networks/network.js";
 import { InverseResidual } from "./inverse-residual.js";
 import { Monotone } from "./monotone.js";
 import { Residual } from "./residual.js";
@@ -36,6 +38,7 @@ const ESTIMATOR: Estimator = {
   exactTermsInEvaluation: 10,
   probe: "rademacher",
   probes: 1,
+  tolerance: 1e-13,
 };
 const convolution = { channels: 2, grid: { height: 2, width: 3 }, network: { kernel: 3 as const } };
 /** That of Residual Flow: pre-activation, and kernels 3-1-3. */
@@ -74,7 +77,7 @@ async function blockOf(
   parameters.seal();
   randomise(parameters, random, scale);
   await network.iterate(3000);
-  const regime = new StochasticRegime(network, { engine, capacity: samples, probes, block: 0, tolerance });
+  const regime = new StochasticRegime(network, { engine, capacity: samples, probes, tolerance });
   const block = new FORMULATIONS[kind](engine, regime);
   const lanes = network.places * samples;
   const size = channels * lanes;
@@ -85,12 +88,13 @@ async function blockOf(
   const values = normal(size);
   const weights = normal(size);
   const logDetWeights = normal(samples);
+  let pass = FRESH;
   const forward = async (step: number, exact: boolean, key: Partial<PassKey> = {}) => {
-    probes.begin({ seed: 3, step, first: 0, training: !exact, exact, ...key });
+    pass = { seed: 3, step, first: 0, training: !exact, exact, ...key };
     block.prepare();
     engine.write(x.tensor, values);
     engine.fill(logDet, 0);
-    await block.forward(y, x, logDet);
+    await block.forward(y, x, logDet, pass);
     const out = new Float64Array(size);
     const determinants = new Float64Array(samples);
     await engine.read(y.tensor, out);
@@ -116,7 +120,7 @@ async function blockOf(
       parameters.gradient.fill(0);
       engine.write(yBar.tensor, weights);
       engine.write(logDetBar.tensor, logDetWeights);
-      await block.backward(xBar, yBar, logDetBar);
+      await block.backward(xBar, yBar, logDetBar, pass);
       await collectGradient(block);
       const result = new Float64Array(size);
       await engine.read(xBar.tensor, result);
@@ -140,7 +144,7 @@ describe.each(cases)("a $kind block with $name", ({ kind, setup }) => {
   const dim = setup.channels * (setup.grid ? setup.grid.height * setup.grid.width : 1);
 
   it("has the gradients of finite differences where its probes are the axes and its series is long", async () => {
-    const probes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: dim }, 1);
+    const probes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: dim });
     const network = { ...setup.network, activation: "CLipSwish" };
     const made = await blockOf(engine, kind, { ...setup, network }, probes, { samples: 2 });
     const estimated = await made.scalar(0, false);
@@ -154,10 +158,10 @@ describe.each(cases)("a $kind block with $name", ({ kind, setup }) => {
 
   it("comes back from where it went, on the fast engine", async () => {
     const wasm = await WasmEngine.create();
-    const probes = new Probes(ESTIMATOR, 1);
+    const probes = new Probes(ESTIMATOR);
     const made = await blockOf(wasm, kind, setup, probes, { tolerance: 1e-6 });
     await made.forward(0, false);
-    await made.block.inverse(made.x, made.y, null);
+    await made.block.inverse(made.x, made.y, null, FRESH);
     const back = new Float64Array(made.values.length);
     await wasm.read(made.x.tensor, back);
     expectClose(back, made.values, 1e-4);
@@ -181,14 +185,14 @@ describe.each([
     const engine = new ReferenceEngine();
     // So few exact terms that most of the series hangs on the roulette.
     const estimator: Estimator = { ...ESTIMATOR, ...law, exactTerms: 2, exactTermsInEvaluation: 2 };
-    const axes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: 12 }, 1);
+    const axes = new Axes({ ...ESTIMATOR, exactTerms: 200, probes: 12 });
     const options = { samples: 1, tolerance: 1e-10, scale: 1.2 };
     const exact = await blockOf(engine, kind, convolution, axes, options);
     const { determinants: expected } = await exact.forward(0, true);
     await exact.forward(0, false);
     const exactGradients = [...(await exact.backward()), ...exact.parameters.gradient];
 
-    const made = await blockOf(engine, kind, convolution, new Probes(estimator, 1), options);
+    const made = await blockOf(engine, kind, convolution, new Probes(estimator), options);
     const count = 1 + exactGradients.length;
     const [sums, squares] = [new Float64Array(count), new Float64Array(count)];
     for (let draw = 0; draw < DRAWS; draw++) {
@@ -254,7 +258,7 @@ describe.each([
   }
 
   it.each(formulations)("a %s block has the exact mean over all numbers of terms", async (kind) => {
-    const probes = new Told(estimator, 1);
+    const probes = new Told(estimator);
     const made = await linear(kind, probes);
     const [plus, minus] = factors[kind];
     const { determinants } = await made.forward(0, true);
@@ -287,7 +291,7 @@ describe.each([
   it.skipIf(exact > 0)(
     "a monotone block comes near it in the mean of draws, in training and elsewhere",
     async () => {
-      const probes = new Probes(estimator, 1);
+      const probes = new Probes(estimator);
       const made = await linear("monotone", probes);
       const logDet = DIM * (Math.log1p(-SLOPE) - Math.log1p(SLOPE));
       for (const training of [true, false]) {

@@ -14,7 +14,7 @@ import {
   type Tensor,
 } from "../engine/engine.js";
 import { logDeterminant } from "../engine/reference/linear-algebra.js";
-import type { Probes } from "../logdet/probes.js";
+import type { PassKey, Probes } from "../logdet/probes.js";
 import { neumannCoefficient, traceCoefficient } from "../logdet/series.js";
 import type { Network, Views, Workspace } from "../networks/network.js";
 import { Anderson } from "../solvers/anderson.js";
@@ -26,8 +26,6 @@ export interface StochasticOptions {
   /** Samples a pass. */
   readonly capacity: number;
   readonly probes: Probes;
-  /** The number of the block among those that draw probes. */
-  readonly block: number;
   /** The solvers' tolerance in training; elsewhere they go on to one rounding of a residual. */
   readonly tolerance: number;
   /** Another block of the chain: memory that lasts no longer than a call is shared with it. */
@@ -60,6 +58,8 @@ export class StochasticRegime implements Regime {
   readonly #dim: number;
   readonly #point: Tensor;
   readonly #sums: readonly Tensor[];
+  /** Its number among the blocks that draw probes. */
+  readonly #block: number;
   #samples = 0;
   /** What a backward pass goes through. */
   #backward: Views | null = null;
@@ -68,6 +68,7 @@ export class StochasticRegime implements Regime {
     const { engine, capacity, probes, sharing } = options;
     this.network = network;
     this.#options = options;
+    this.#block = probes.enrol();
     this.#engine = engine;
     const samples = paddedLanes(engine, capacity);
     const dim = network.dim * network.places;
@@ -114,9 +115,9 @@ export class StochasticRegime implements Regime {
   }
 
   /** What a residual should come down to, and what it has to. */
-  get #tolerances(): { tolerance: number; enough: number } {
-    const { tolerance, probes } = this.#options;
-    if (probes.pass.training) return { tolerance, enough: tolerance };
+  #tolerances({ training }: PassKey): { tolerance: number; enough: number } {
+    const { tolerance } = this.#options;
+    if (training) return { tolerance, enough: tolerance };
     const { epsilon } = this.#engine;
     return {
       tolerance: Math.min(tolerance, ROUNDINGS.aim * epsilon),
@@ -141,7 +142,7 @@ export class StochasticRegime implements Regime {
     this.#engine.combine(out, 1, views.output);
   }
 
-  async solve(out: Matrix, target: Matrix, start: Matrix, sign: 1 | -1): Promise<void> {
+  async solve(out: Matrix, target: Matrix, start: Matrix, sign: 1 | -1, pass: PassKey): Promise<void> {
     this.#begin(target);
     const views = this.#viewsAt(0);
     const w = views.input;
@@ -152,17 +153,16 @@ export class StochasticRegime implements Regime {
       samples: this.#samples,
       evaluate: () => this.network.evaluate(views),
     };
-    const { tolerance, enough } = this.#tolerances;
+    const { tolerance, enough } = this.#tolerances(pass);
     await this.#scratch.solver.solve(map, target, sign, tolerance, this.counts, { enough });
     this.#engine.combine(this.#shaped(this.#point), 1, w);
     this.#engine.combine(out, 1, w);
   }
 
-  async addLogDet(logDet: Matrix, plus: number, minus: number): Promise<void> {
-    if (this.#options.probes.pass.exact) return this.#addExactLogDet(logDet, plus, minus);
-    const { probes, block } = this.#options;
+  async addLogDet(logDet: Matrix, plus: number, minus: number, pass: PassKey): Promise<void> {
+    if (pass.exact) return this.#addExactLogDet(logDet, plus, minus);
     const engine = this.#engine;
-    const { count, weights } = probes.terms(block, this.#dim, () => ({
+    const { count, weights } = this.#options.probes.terms(this.#block, this.#dim, pass, () => ({
       lipschitz: this.#lipschitz(),
       plus,
       minus,
@@ -173,7 +173,7 @@ export class StochasticRegime implements Regime {
     this.network.linearise(views);
     const probe = this.#shaped(this.#scratch.vectors[2]);
     for (let m = 0; m < this.#sums.length; m++) {
-      this.#writeProbe(probe, m);
+      this.#writeProbe(probe, m, pass);
       const sum = this.#shaped(this.#sums[m]);
       engine.combine(sum, share * neumannCoefficient(plus, minus, 0), probe);
       for (let k = 1; k <= count; k++) {
@@ -184,7 +184,7 @@ export class StochasticRegime implements Regime {
           engine.combine(logDet, 1, logDet, share * trace * weights[k], this.#dots);
         }
         const neumann = neumannCoefficient(plus, minus, k);
-        if (neumann !== 0 && probes.pass.training) {
+        if (neumann !== 0 && pass.training) {
           engine.combine(sum, 1, sum, share * neumann * weights[k], product);
         }
       }
@@ -198,10 +198,9 @@ export class StochasticRegime implements Regime {
   }
 
   /** The probe of that number to where it is wanted. */
-  #writeProbe(out: Matrix, index: number): void {
-    const { probes, block } = this.#options;
+  #writeProbe(out: Matrix, index: number, pass: PassKey): void {
     const host = this.#scratch.host.subarray(0, this.#dim * this.#samples);
-    probes.fill(host, this.#dim, this.#samples, block, index);
+    this.#options.probes.fill(host, this.#dim, this.#samples, this.#block, index, pass);
     for (let r = 0; r < out.rows; r++) {
       const row = host.subarray(r * out.lanes, (r + 1) * out.lanes);
       this.#engine.write(out.tensor, row, out.offset + r * out.stride);
@@ -245,7 +244,14 @@ export class StochasticRegime implements Regime {
     engine.write(logDet.tensor, added, logDet.offset);
   }
 
-  logDetBackward(out: Matrix, valueBar: Matrix, logDetBar: Matrix | null): void {
+  logDetBackward(
+    out: Matrix,
+    valueBar: Matrix,
+    logDetBar: Matrix | null,
+    _plus: number,
+    _minus: number,
+    pass: PassKey,
+  ): void {
     const engine = this.#engine;
     const tangents = logDetBar ? this.#sums.length : 0;
     const views = this.#viewsAt(tangents);
@@ -253,7 +259,7 @@ export class StochasticRegime implements Regime {
     const { batch } = views;
     const segment = (jet: Matrix, k: number) => lanesOf(jet, k * batch, batch);
     engine.combine(segment(views.input, 0), 1, this.#shaped(this.#point));
-    for (let m = 0; m < tangents; m++) this.#writeProbe(segment(views.input, 1 + m), m);
+    for (let m = 0; m < tangents; m++) this.#writeProbe(segment(views.input, 1 + m), m, pass);
     this.network.evaluate(views);
     engine.combine(out, 1, valueBar);
     if (!logDetBar) return;
@@ -270,7 +276,7 @@ export class StochasticRegime implements Regime {
     return this.#backward;
   }
 
-  async solveTransposed(out: Matrix, right: Matrix, sign: 1 | -1): Promise<void> {
+  async solveTransposed(out: Matrix, right: Matrix, sign: 1 | -1, pass: PassKey): Promise<void> {
     const views = this.#opened;
     this.network.linearise(views);
     this.#engine.combine(out, 1, right);
@@ -281,7 +287,7 @@ export class StochasticRegime implements Regime {
       evaluate: () => this.network.transposedProduct(views, out),
     };
     // Cotangents are as small as the weight of a sample in its batch: there is no floor to what counts as large.
-    const { tolerance, enough } = this.#tolerances;
+    const { tolerance, enough } = this.#tolerances(pass);
     const floor = Number.MIN_VALUE;
     await this.#scratch.solver.solve(map, right, sign, tolerance, this.counts, { floor, enough });
   }

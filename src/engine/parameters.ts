@@ -4,6 +4,8 @@ import { check, quoted } from "../errors.js";
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Whose it is, in words for an error: "block 3 (monotone)", or empty. */
+  readonly owner: string;
   /** False for state that no optimiser touches. */
   readonly learned: boolean;
   /** The first training step that changes it. */
@@ -31,25 +33,46 @@ export function firstBeyondFloat32(values: ArrayLike<number>): number {
   return -1;
 }
 
+/** Where a part of a model gets its parameters from. */
+export interface ParameterMaker {
+  learned(name: string, shape: readonly number[], values: Float64Array): Parameter;
+  state(name: string, shape: readonly number[], values: Float64Array): Parameter;
+}
+
 /**
  * All parameters of a model. `seal` lays the learned ones out in one flat array, with their gradients in
  * another, so that an all-reduce and an optimiser see a single vector.
  */
-export class Parameters {
+export class Parameters implements ParameterMaker {
   readonly list: Parameter[] = [];
   /** All learned values, one after the other, once sealed. */
   values = EMPTY;
   gradient = EMPTY;
 
   learned(name: string, shape: readonly number[], values: Float64Array): Parameter {
-    return this.#add({ name, shape, learned: true, learnFrom: 0, values, gradient: EMPTY });
+    return this.#add(name, shape, values, true, "");
   }
 
   state(name: string, shape: readonly number[], values: Float64Array): Parameter {
-    return this.#add({ name, shape, learned: false, learnFrom: 0, values, gradient: EMPTY });
+    return this.#add(name, shape, values, false, "");
   }
 
-  #add(parameter: Parameter): Parameter {
+  /** Makes parameters here that belong to a part of the model. */
+  ownedBy(owner: string): ParameterMaker {
+    return {
+      learned: (name, shape, values) => this.#add(name, shape, values, true, owner),
+      state: (name, shape, values) => this.#add(name, shape, values, false, owner),
+    };
+  }
+
+  #add(
+    name: string,
+    shape: readonly number[],
+    values: Float64Array,
+    learned: boolean,
+    owner: string,
+  ): Parameter {
+    const parameter = { name, owner, shape, learned, learnFrom: 0, values, gradient: EMPTY };
     this.list.push(parameter);
     return parameter;
   }

@@ -3,10 +3,15 @@
  * anything is built, so that a declaration that asks for too much ends with a sentence.
  */
 import { activation } from "../activations/index.js";
+import { learnedNumbers } from "../bases/index.js";
+import { bijectionKind, shapeAfter } from "../bijections/index.js";
+import type { CostSum } from "../bijections/kind.js";
 import { check, type ErrorCode } from "../errors.js";
-import { kernelsOf, ROW_GAP } from "../networks/network.js";
-import type { EstimatorOptions, FlowDeclaration, NetworkOptions } from "./declaration.js";
-import { type Shape, shapeAfter, sizeOf } from "./shape.js";
+import type { Estimator } from "../logdet/estimator.js";
+import { kernelsOf, type NetworkDeclaration } from "../networks/declaration.js";
+import { ROW_GAP } from "../networks/network.js";
+import { type Shape, sizeOf } from "../shape.js";
+import type { FlowDeclaration } from "./declaration.js";
 
 /** What a flow costs, and the parts of its memory in bytes by name. */
 export interface Cost {
@@ -45,7 +50,7 @@ function limit(name: keyof typeof LIMITS): number {
 }
 
 /** Sizes of a network: rows of its bank and of its pre-activations, learned numbers, and multiply-adds a place. */
-function networkSizes(declaration: NetworkOptions, channels: number) {
+function networkSizes(declaration: NetworkDeclaration, channels: number) {
   const { kind, depth, growth, stem, preactivation, activation: name } = declaration;
   const { outputs } = activation(name);
   const kernels = kernelsOf(declaration);
@@ -63,13 +68,13 @@ function networkSizes(declaration: NetworkOptions, channels: number) {
 }
 
 /** Terms of a series, as a rule at most. */
-function terms({ law, rate, exactTerms, exactTermsInEvaluation }: EstimatorOptions): number {
+function terms({ law, rate, exactTerms, exactTermsInEvaluation }: Estimator): number {
   return Math.max(exactTerms, exactTermsInEvaluation) + (law === "geometric" ? 1 / rate : rate);
 }
 
 /** The cost of a flow that takes `capacity` samples a pass. */
 export function costOf(declaration: FlowDeclaration, capacity: number): Cost {
-  const { dim, image, estimator, bijections, dequantization } = declaration;
+  const { dim, image, estimator, bijections, dequantization, base } = declaration;
   const parts = new Map<string, number>();
   const count = (part: string, numbers: number) => parts.set(part, (parts.get(part) ?? 0) + FLOAT * numbers);
   let parameters = 0;
@@ -77,7 +82,7 @@ export function costOf(declaration: FlowDeclaration, capacity: number): Cost {
   const seen = new Set<string>();
   let scratch = 0;
 
-  const network = (options: NetworkOptions, shape: Shape, tangents: number, estimated: boolean) => {
+  const network = (options: NetworkDeclaration, shape: Shape, tangents: number, estimated: boolean) => {
     const places = shape.height * shape.width;
     const { bank, pre, numbers, slopes } = networkSizes(options, shape.channels);
     const gap = places > 1 ? ROW_GAP : 0;
@@ -94,28 +99,38 @@ export function costOf(declaration: FlowDeclaration, capacity: number): Cost {
     parameters += numbers;
     const product = numbers * capacity * places;
     work += estimated
-      ? product * (EVALUATIONS + 3 * tangents * terms(estimator as EstimatorOptions))
+      ? product * (EVALUATIONS + 3 * tangents * terms(estimator as Estimator))
       : product * (1 + tangents) * EVALUATIONS;
     work += numbers * options.powerIterations * places;
   };
 
   let shape: Shape = image ?? { channels: dim, height: 1, width: 1 };
   count("points between the blocks", (bijections.length + 6) * dim * capacity);
+  const sum: CostSum = {
+    learns: (numbers) => {
+      parameters += numbers;
+    },
+    keeps: count,
+    works: (operations) => {
+      work += operations;
+    },
+    network(own, at) {
+      network(own, at, estimator ? estimator.probes : dim, estimator !== undefined);
+      if (!estimator) return count("points between the blocks", (5 * at.channels + 4) * capacity);
+      const size = sizeOf(at) * capacity;
+      count("points between the blocks", (1 + estimator.probes) * size);
+      // The solver's points and residuals, and the vectors of a series.
+      scratch = Math.max(scratch, 20 * size);
+    },
+  };
   for (const bijection of bijections) {
-    const size = sizeOf(shape) * capacity;
-    if ("network" in bijection) {
-      network(bijection.network, shape, estimator ? estimator.probes : dim, estimator !== undefined);
-      if (estimator) {
-        count("points between the blocks", (1 + estimator.probes) * size);
-        // The solver's points and residuals, and the vectors of a series.
-        scratch = Math.max(scratch, 20 * size);
-      } else count("points between the blocks", (5 * shape.channels + 4) * capacity);
-    } else if (bijection.kind === "actnorm") parameters += 2 * shape.channels;
-    shape = shapeAfter(bijection.kind, shape);
+    bijectionKind(bijection).cost?.(sum, bijection, shape, capacity);
+    shape = shapeAfter(bijection, shape);
   }
   if (dequantization && image) {
     for (let i = 0; i < 2; i++) network(dequantization.network, image, 0, false);
   }
+  if (base) parameters += learnedNumbers(base, dim);
   count("solvers", scratch);
   const engineBytes = [...parts.values()].reduce((a, b) => a + b, 0);
   const hostBytes = 8 * HOST_COPIES * parameters + 8 * 8 * dim * capacity;

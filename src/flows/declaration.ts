@@ -1,7 +1,10 @@
 /** The declaration of a flow: plain JSON that says everything about its architecture. */
 import { z } from "zod";
-import { activationNames } from "../activations/index.js";
+import { baseSchema } from "../bases/index.js";
+import { type BijectionDeclaration, bijectionSchema } from "../bijections/index.js";
 import { type ErrorCode, FlowError } from "../errors.js";
+import { estimatorSchema } from "../logdet/estimator.js";
+import { type NetworkDeclaration, networkSchema } from "../networks/declaration.js";
 import { firstIssue } from "./json.js";
 
 const count = z.number().int().positive();
@@ -10,60 +13,6 @@ const count = z.number().int().positive();
 const EXACT_DIM = 16;
 const MAX_DIM = 1 << 20;
 const MAX_BIJECTIONS = 4_096;
-
-const side = z.union([z.literal(1), z.literal(3)]);
-
-const network = z
-  .strictObject({
-    kind: z.enum(["dense", "multilayer"]),
-    kernel: z.union([side, z.array(side).readonly()]).optional(),
-    stem: count.max(4096).optional(),
-    preactivation: z.boolean().optional(),
-    depth: count.max(64),
-    growth: count.max(4096),
-    activation: z.enum(activationNames as [string, ...string[]]),
-    coeff: z.number().positive().lt(1),
-    lip: z.number().positive().lt(1),
-    powerIterations: count.max(10_000),
-    spectralTolerance: z.number().nonnegative().optional(),
-    learnConcatenationFrom: z.number().int().nonnegative(),
-    limit: z.enum(["certified", "estimated"]).optional(),
-    closingStart: z.enum(["near-zero", "uniform"]).optional(),
-  })
-  .refine(({ kernel, depth }) => !Array.isArray(kernel) || kernel.length === depth + 1, {
-    path: ["kernel"],
-    message: "a list of kernels has one for each layer and one for the closing layer",
-  })
-  .refine(
-    ({ preactivation, kind, stem }) => !preactivation || (kind === "multilayer" && stem === undefined),
-    {
-      path: ["preactivation"],
-      message: "it stands before layers that follow one another (multilayer), without a stem",
-    },
-  );
-
-const bijection = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.enum(["residual", "inverse-residual"]), network }),
-  /** With a scale s: s F(x / s). */
-  z.strictObject({ kind: z.literal("monotone"), network, scale: z.number().positive().optional() }),
-  /** With a floor: the least variance that counts where it starts from a batch. */
-  z.strictObject({ kind: z.literal("actnorm"), varianceFloor: z.number().positive().optional() }),
-  z.strictObject({ kind: z.enum(["squeeze", "flatten", "factor-out"]) }),
-]);
-
-const terms = z.number().int().nonnegative().max(10_000);
-
-/** Stochastic log-determinants; see `logdet/`. */
-const estimator = z.strictObject({
-  law: z.enum(["geometric", "poisson"]),
-  rate: z.number().positive().max(1_000),
-  exactTerms: terms,
-  exactTermsInEvaluation: terms,
-  probe: z.enum(["rademacher", "normal"]),
-  probes: count.max(64),
-  /** The solvers' tolerance in training: the largest residual over the largest number of a sample, or 1. */
-  tolerance: z.number().positive(),
-});
 
 const declaration = z
   .strictObject({
@@ -79,14 +28,16 @@ const declaration = z
       })
       .optional(),
     /** Learned noise on the pixels, from two networks of this kind each; absent: the data bring uniform noise. */
-    dequantization: z.strictObject({ kind: z.literal("variational"), network }).optional(),
+    dequantization: z.strictObject({ kind: z.literal("variational"), network: networkSchema }).optional(),
     /** Present: blocks solve by fixed points and estimate log-determinants; absent: all is exact. */
-    estimator: estimator.optional(),
+    estimator: estimatorSchema.optional(),
     /** A fixed start of the chain: (x - mean) / deviation, in float64. */
     standardisation: z
       .strictObject({ mean: z.array(z.number()), deviation: z.array(z.number().positive()) })
       .optional(),
-    bijections: z.array(bijection).min(1).max(MAX_BIJECTIONS),
+    bijections: z.array(bijectionSchema).min(1).max(MAX_BIJECTIONS),
+    /** The density of the latents (default: standard normal). */
+    base: baseSchema.optional(),
   })
   .refine(({ dim, standardisation: s }) => !s || (s.mean.length === dim && s.deviation.length === dim), {
     path: ["standardisation"],
@@ -100,19 +51,12 @@ const declaration = z
     path: ["dequantization"],
     message: "only images have pixels to dequantize",
   })
-  .refine(({ estimator: e }) => e?.law !== "geometric" || e.rate <= 1, {
-    path: ["estimator", "rate"],
-    message: "a geometric law's rate is the chance to stop after a term, so at most 1",
-  })
   .refine(({ dim, estimator: e }) => e || dim <= EXACT_DIM, {
     path: ["dim"],
     message: `more than ${EXACT_DIM} dimensions need an estimator of log-determinants`,
   });
 
 export type FlowDeclaration = z.infer<typeof declaration>;
-export type BijectionDeclaration = z.infer<typeof bijection>;
-export type NetworkOptions = z.infer<typeof network>;
-export type EstimatorOptions = z.infer<typeof estimator>;
 export type Formulation = "residual" | "inverse-residual" | "monotone";
 
 /** Checks a declaration that was read from somewhere; throws an `input` error that says where it is wrong. */
@@ -157,7 +101,7 @@ export interface FlowOptions {
 /** A chain of equal blocks with dense concatenation; the defaults are those of the paper's 2-D experiment. */
 export function monotoneFlow(options: FlowOptions): FlowDeclaration {
   const { formulation: kind = "monotone", scale, closingStart } = options;
-  const network: NetworkOptions = {
+  const network: NetworkDeclaration = {
     kind: "dense",
     depth: options.depth ?? 3,
     growth: options.growth ?? 16,

@@ -149,9 +149,8 @@ describe("gradients", () => {
     const logProb = new Float64Array(x.length);
     flow.parameters.gradient.fill(0);
     flow.prepare();
-    flow.write(x.flat(), x.length);
-    await flow.forwardPass(x.length);
-    await flow.backwardPass(x.length, 1 / x.length, logProb);
+    await flow.enter(x.flat(), x.length);
+    await flow.likelihoodPass(x.length, 1 / x.length, logProb);
     await collectGradient(flow.gradients);
     return { logProb, gradient: flow.parameters.gradient.slice() };
   }
@@ -252,7 +251,7 @@ it("reaches its tolerance where a large G(0) puts the solution far from the targ
       closing?.values.set([bias, -bias]);
       flow.prepare();
       await flow.forward(normalRows(testRandom(5), 128, 2));
-      const counts = flow.bijections[0].counts;
+      const counts = flow.chain.bijections[0].counts;
       expect(counts?.unconverged).toBe(0);
       expect(counts?.evaluations).toBeLessThan(8);
     }

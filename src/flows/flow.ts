@@ -1,42 +1,29 @@
-/** A normalizing flow: a chain of bijections and a standard normal base; log p(x) = log N(F(x)) + log|det dF/dx|. */
+/**
+ * A normalizing flow: preprocessing, a chain of bijections F, and a base distribution;
+ * log p(x) = log base(F(x)) + log|det dF/dx| + the terms of the preprocessing.
+ */
 
-import { Actnorm } from "../bijections/actnorm.js";
-import type { Bijection } from "../bijections/bijection.js";
-import { ExactRegime } from "../bijections/exact-regime.js";
-import { Reshape } from "../bijections/fixed-map.js";
-import { InverseResidual } from "../bijections/inverse-residual.js";
-import { LipschitzBlock } from "../bijections/lipschitz-block.js";
-import { Monotone } from "../bijections/monotone.js";
-import type { Regime } from "../bijections/regime.js";
-import { Residual } from "../bijections/residual.js";
-import { Squeeze } from "../bijections/squeeze.js";
-import { StochasticRegime } from "../bijections/stochastic-regime.js";
-import { type Engine, type Matrix, matrix, paddedLanes, rowsOf, type Tensor } from "../engine/engine.js";
+import type { Base } from "../bases/base.js";
+import { makeBase } from "../bases/index.js";
+import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
+import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
 import { type GradientSource, joint } from "../engine/gradients.js";
 import { Parameters } from "../engine/parameters.js";
 import { Purpose, Random } from "../engine/random.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
-import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
-import { kernelsOf, Network, SETTLING_ROUNDS } from "../networks/network.js";
+import { FRESH, type PassKey } from "../logdet/probes.js";
+import { SETTLING_ROUNDS } from "../networks/network.js";
+import { LearnedNoise, Logit, type Preprocessing, Rows, Standardisation } from "../preprocessing/index.js";
+import type { Shape } from "../shape.js";
 import { Table } from "../table.js";
+import { Chain } from "./chain.js";
 import { judgeCost } from "./cost.js";
-import { type BijectionDeclaration, type FlowDeclaration, parseDeclaration } from "./declaration.js";
-import { Dequantizer } from "./dequantizer.js";
+import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { FailedRows } from "./failed-rows.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
-import { checkedSamples, latents, type Samples } from "./samples.js";
-import { type Shape, shapeAfter, sizeOf } from "./shape.js";
-import { logit, type Start, standardise, supported } from "./start.js";
-
-const FORMULATIONS = { residual: Residual, "inverse-residual": InverseResidual };
-
-/** The block of a declaration, on its network. */
-function blockOf(b: Extract<BijectionDeclaration, { network: unknown }>, engine: Engine, regime: Regime) {
-  return b.kind === "monotone"
-    ? new Monotone(engine, regime, b.scale)
-    : new FORMULATIONS[b.kind](engine, regime);
-}
+import { checkedSamples, checkedSize, type Samples } from "./samples.js";
+import { supported } from "./support.js";
 
 /** Pixels a pass, and the fewest and most images: their activations then stay in the second-level cache. */
 const PIXELS_A_PASS = 16 * 28 * 28;
@@ -55,10 +42,11 @@ export const samplesAPass = ({ estimator, image }: FlowDeclaration, preferred = 
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
 
-/** Where a pass through the chain has left its results. */
-interface Pass {
-  out: Matrix;
-  logDet: Matrix;
+/** One term of log p(x), in nats, a number a row. */
+export interface Term {
+  /** `base`, `log-determinant`, or that of a step of the preprocessing: `standardisation`, `logit`, `noise`. */
+  readonly name: string;
+  readonly values: Float64Array;
 }
 
 export class Flow implements FlowMaps {
@@ -66,32 +54,24 @@ export class Flow implements FlowMaps {
   readonly dim: number;
   readonly engine: Engine;
   readonly parameters: Parameters;
-  readonly bijections: readonly Bijection[];
+  /** What stands before the chain, in the order of a forward map. */
+  readonly preprocessing: readonly Preprocessing[];
+  readonly chain: Chain;
+  readonly base: Base;
   /** Samples that one pass can take. */
   readonly capacity: number;
-  /** shapes[i] is that of what goes into the i-th bijection, the last one that of what comes out in the end. */
-  readonly shapes: readonly Shape[];
-  /** The learned noise on pixels, where the declaration asks for it. */
-  readonly dequantizer: Dequantizer | null;
-  /** Of its bijections and its dequantizer. */
+  /** Of the chain, the preprocessing and the base. */
   readonly gradients: GradientSource;
-  /** Called between the blocks of all work: there others can have their turn, and an error ends what is being done. */
-  pause: (() => Promise<void>) | null = null;
-  readonly #start: Start | null;
-  readonly #probes: Probes | null;
-  /** points[0] is the input of the chain, points[i + 1] the output of its i-th bijection. */
-  readonly #points: Tensor[];
-  readonly #bars: [Tensor, Tensor];
   readonly #logDet: Tensor;
+  readonly #logBase: Tensor;
   readonly #logDetBar: Tensor;
   readonly #staging: Float64Array;
   /** The fingerprint of the parameters that the engine has; null where it has not been taken. */
   #sent: number | null = null;
-  /** Whether the samples that were written have learned noise. */
+  /** The terms that preprocessing gave the samples that `enter` put there, and whether it drew any. */
+  #terms: readonly Term[] = [];
   #drawn = false;
-  /** log|det| of the start, of the samples that were written; minus log q of their learned noise. */
-  readonly #startLogDet: Float64Array;
-  /** Which of the samples that were written are outside of the support: zeros take their place in the chain. */
+  /** Which of these are outside of the support: zeros take their place in the chain. */
   readonly #outside: Uint8Array;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -101,10 +81,30 @@ export class Flow implements FlowMaps {
    * @param options.engine where it computes (default: a WebAssembly engine of its own)
    * @param options.seed of the weights (default 0)
    * @param options.capacity samples a pass (default: what suits the engine)
+   * @throws FlowError `input` or `usage` for a declaration that is wrong or asks for too much
    */
   static async create(
     declaration: FlowDeclaration,
     options: { engine?: Engine; seed?: number; capacity?: number } = {},
+  ): Promise<Flow> {
+    const flow = await Flow.#build(declaration, options);
+    for (const b of flow.chain.bijections) await b.settle?.();
+    await flow.#iteratePreprocessing(SETTLING_ROUNDS);
+    flow.prepare();
+    return flow;
+  }
+
+  /** As `create`, for parameters that are about to be replaced: no time goes into settling those that it starts with. */
+  static async blank(
+    declaration: FlowDeclaration,
+    options: { engine?: Engine; capacity?: number } = {},
+  ): Promise<Flow> {
+    return Flow.#build(declaration, options);
+  }
+
+  static async #build(
+    declaration: FlowDeclaration,
+    options: { engine?: Engine; seed?: number; capacity?: number },
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
     const engine = options.engine ?? (await WasmEngine.create());
@@ -115,79 +115,60 @@ export class Flow implements FlowMaps {
       `capacity must be a positive integer, not ${capacity}`,
     );
     judgeCost(parsed, paddedLanes(engine, capacity), "this declaration");
-    const flow = new Flow(parsed, engine, options.seed ?? 0, capacity);
-    for (const { block } of flow.blocks) if (block.network.grid) await block.iterate(SETTLING_ROUNDS);
-    await flow.dequantizer?.iterate(SETTLING_ROUNDS);
-    flow.prepare();
-    return flow;
+    return new Flow(parsed, engine, options.seed ?? 0, capacity);
   }
 
   private constructor(declaration: FlowDeclaration, engine: Engine, seed: number, capacity: number) {
-    const { dim, image, dequantization, standardisation, estimator } = declaration;
+    const { dim, image, dequantization, standardisation, estimator, bijections } = declaration;
     this.declaration = declaration;
     this.dim = dim;
     this.engine = engine;
     this.capacity = capacity;
     this.parameters = new Parameters();
-    this.#start = image ? logit(image) : standardisation ? standardise(standardisation) : null;
-    const count = declaration.bijections.filter((b) => "network" in b).length;
-    this.#probes = estimator ? new Probes(estimator, count) : null;
-    const shapes: Shape[] = [image ?? { channels: dim, height: 1, width: 1 }];
-    for (const { kind } of declaration.bijections) shapes.push(shapeAfter(kind, shapes[shapes.length - 1]));
-    this.shapes = shapes;
-    // The blocks of a chain go backwards one after the other, so they share the memory for it where they can.
-    const exact = new Map<string, ExactRegime>();
-    let stochastic: StochasticRegime | undefined;
-    let block = 0;
-    this.bijections = declaration.bijections.map((b, i) => {
-      const name = `bijections.${i}`;
-      const { channels, height, width } = shapes[i];
-      if (!("network" in b)) {
-        if (b.kind === "actnorm") {
-          return new Actnorm(engine, this.parameters, name, channels, height * width, b.varianceFloor);
-        }
-        if (b.kind === "squeeze") return new Squeeze(engine, channels, shapes[i]);
-        return new Reshape(engine, b.kind);
-      }
-      const random = new Random(seed, Purpose.initialisation, i);
-      const grid = height * width > 1 || kernelsOf(b.network).includes(3) ? { height, width } : null;
-      const network = new Network(engine, this.parameters, name, channels, b.network, random, grid);
-      if (estimator && this.#probes) {
-        const { tolerance } = estimator;
-        const shared = { engine, capacity, probes: this.#probes, tolerance, sharing: stochastic };
-        const regime = new StochasticRegime(network, { ...shared, block: block++ });
-        stochastic ??= regime;
-        return blockOf(b, engine, regime);
-      }
-      const key = JSON.stringify(b.network);
-      const regime = new ExactRegime(engine, network, capacity, exact.get(key));
-      if (!exact.has(key)) exact.set(key, regime);
-      return blockOf(b, engine, regime);
-    });
-    const fresh = (index: number) => new Random(seed, Purpose.initialisation, this.bijections.length + index);
-    this.dequantizer =
-      image && dequantization
-        ? new Dequantizer(
-            engine,
-            this.parameters,
-            image,
-            dequantization.network,
-            [fresh(0), fresh(1)],
-            capacity,
-          )
-        : null;
-    this.gradients = joint(
-      this.dequantizer ? [...this.bijections, this.dequantizer.gradients] : this.bijections,
-    );
-    this.parameters.seal();
+    const shape: Shape = image ?? { channels: dim, height: 1, width: 1 };
+    this.chain = new Chain(engine, this.parameters, { shape, bijections, estimator, seed, capacity });
+    const fresh = (index: number) => new Random(seed, Purpose.initialisation, bijections.length + index);
+    this.preprocessing = [
+      ...(image && dequantization
+        ? [
+            new LearnedNoise(
+              engine,
+              this.parameters.ownedBy("the noise"),
+              image,
+              dequantization.network,
+              [fresh(0), fresh(1)],
+              capacity,
+            ),
+          ]
+        : []),
+      ...(image ? [new Logit(image)] : standardisation ? [new Standardisation(standardisation)] : []),
+    ];
     const batch = paddedLanes(engine, capacity);
-    this.#points = Array.from({ length: this.bijections.length + 1 }, () => engine.tensor(dim * batch));
-    this.#bars = [engine.tensor(dim * batch), engine.tensor(dim * batch)];
+    this.base = makeBase(declaration.base ?? { kind: "normal" }, {
+      engine,
+      parameters: this.parameters.ownedBy("the base"),
+      dim,
+      capacity: batch,
+      random: fresh(2),
+    });
+    this.gradients = joint([
+      ...this.chain.bijections,
+      ...this.preprocessing.flatMap(({ gradients }) => gradients ?? []),
+      this.base,
+    ]);
+    this.parameters.seal();
     this.#logDet = engine.tensor(batch);
+    this.#logBase = engine.tensor(batch);
     this.#logDetBar = engine.tensor(batch);
     this.#staging = new Float64Array(dim * batch);
-    this.#startLogDet = new Float64Array(capacity);
     this.#outside = new Uint8Array(capacity);
+  }
+
+  /** Does `work` when all calls before it that use the flow's memory have ended; later ones wait for it. */
+  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const run = this.#turn.then(work);
+    this.#turn = run.catch(() => {});
+    return run;
   }
 
   /**
@@ -195,55 +176,49 @@ export class Flow implements FlowMaps {
    * has changed since.
    */
   prepare(): void {
-    for (const b of this.bijections) b.prepare();
-    this.dequantizer?.prepare();
+    this.chain.prepare();
+    for (const step of this.preprocessing) step.prepare?.();
+    this.base.prepare();
     this.#sent = null;
   }
 
-  #prepareIfStale(): void {
+  /** Sends the parameters if they have changed, and makes every block a contraction for certain. */
+  makeReady(): void {
     const fingerprint = this.parameters.fingerprint();
-    if (fingerprint === this.#sent) return;
-    this.prepare();
-    this.#sent = fingerprint;
+    if (fingerprint !== this.#sent) {
+      this.prepare();
+      this.#sent = fingerprint;
+    }
+    this.chain.makeCertain();
   }
 
   /**
-   * Certifies that every block is a contraction as it is prepared, and makes it one where it is not; where it has happened
-   * since `prepare`, that costs nothing. Maps of rows do it; training, where the margin of convolutions is wide, now and then.
-   */
-  makeCertain(): void {
-    for (const { block } of this.blocks) block.makeCertain();
-  }
-
-  /**
-   * Of every block with a network its place in the chain (from 1), its kind, and a certified upper bound on the network's
+   * Of every bijection with a certified bound its place in the chain (from 1), its kind, and an upper bound on its network's
    * Lipschitz constant, as maps compute with it: below 1 unless the declaration limits norms by estimates. `tight` bounds
    * of convolutions take a hundred times as long.
    */
   certifiedBounds(effort?: "certain" | "tight"): { block: number; kind: string; lipschitzBound: number }[] {
-    this.#prepareIfStale();
-    this.makeCertain();
-    return this.blocks.map(({ index, block }) => ({
-      block: index + 1,
-      kind: block.kind,
-      lipschitzBound: block.lipschitzBound(effort),
-    }));
+    this.makeReady();
+    return this.chain.bijections.flatMap((bijection, index) =>
+      bijection.lipschitzBound
+        ? [{ block: index + 1, kind: bijection.kind, lipschitzBound: bijection.lipschitzBound(effort) }]
+        : [],
+    );
   }
 
   /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
   async iterate(rounds?: number): Promise<void> {
-    for (const b of this.bijections) {
-      await b.iterate?.(rounds);
-      await this.pause?.();
-    }
-    await this.dequantizer?.iterate(rounds);
+    await this.chain.iterate(rounds);
+    await this.#iteratePreprocessing(rounds);
+  }
+
+  async #iteratePreprocessing(rounds?: number): Promise<void> {
+    for (const step of this.preprocessing) await step.iterate?.(rounds);
   }
 
   /** The blocks that hold a network, with their places in the chain. */
   get blocks(): { index: number; block: LipschitzBlock }[] {
-    return this.bijections.flatMap((block, index) =>
-      block instanceof LipschitzBlock ? [{ index, block }] : [],
-    );
+    return this.chain.blocks;
   }
 
   /** Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training. */
@@ -253,22 +228,18 @@ export class Flow implements FlowMaps {
   }
 
   /**
-   * z = F(x) and log|det dF/dx| for each row of x; logDet in nats. Rows outside of the support (`logProb`) have no latent:
-   * there z is Infinity and logDet -Infinity.
+   * z = F(x) and log|det dF/dx| for each row of x, preprocessing included; logDet in nats. Rows outside of the support
+   * (`logProb`) have no latent: there z is Infinity and logDet -Infinity.
    */
   async forward(x: Samples, options: MapOptions = {}): Promise<{ z: Table; logDet: Float64Array }> {
-    const { out, logDet } = await this.#map(x, "forward", options, (count, key) =>
-      this.#forwardPass(count, key, options.logDet ?? true),
-    );
-    return { z: out, logDet };
+    const { out, terms } = await this.#map(x, "forward", options);
+    return { z: out, logDet: sumOf(terms, out.rows) };
   }
 
   /** x = F^-1(z) and log|det dF^-1/dz| for each row of z, numbers of at most 1e18; logDet in nats. */
   async inverse(z: Samples, options: MapOptions = {}): Promise<{ x: Table; logDet: Float64Array }> {
-    const { out, logDet } = await this.#map(z, "inverse", options, (count, key) =>
-      this.#inversePass(count, key, options.logDet ?? true),
-    );
-    return { x: out, logDet };
+    const { out, terms } = await this.#map(z, "inverse", options);
+    return { x: out, logDet: sumOf(terms, out.rows) };
   }
 
   /**
@@ -276,17 +247,17 @@ export class Flow implements FlowMaps {
    * noise in x being left out, one draw of log p(x + u) - log q(u | x), whose mean is a lower bound of log P(x); the
    * draw is named by `options.seed` and the row's number.
    *
-   * -Infinity outside of the support: for pixels that the start's logit does not reach (with learned noise: outside of
+   * -Infinity outside of the support: for pixels that the logit does not reach (with learned noise: outside of
    * 0 to `levels`), and for numbers that are infinite or beyond 1e18 deviations. NaN in x is an `input` error.
    */
   async logProb(x: Samples, options: MapOptions = {}): Promise<Float64Array> {
-    const { logDet } = await this.#map(x, "forward", options, async (count, key, values) => {
-      if (this.dequantizer) await this.writeData(values, count, key);
-      const pass = await this.#forwardPass(count, key, true);
-      this.engine.gaussianLogDensity(pass.logDet, pass.out);
-      return pass;
-    });
-    return logDet;
+    const { out, terms } = await this.#map(x, "density", options);
+    return sumOf(terms, out.rows);
+  }
+
+  /** The terms whose sum `logProb` is, in the order in which it adds them. */
+  async logProbTerms(x: Samples, options: MapOptions = {}): Promise<readonly Term[]> {
+    return (await this.#map(x, "density", options)).terms;
   }
 
   /** `count` samples; the same seed gives the same samples. */
@@ -294,292 +265,229 @@ export class Flow implements FlowMaps {
     count: number,
     { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
   ): Promise<Table> {
-    return (await this.inverse(latents(count, this.dim, seed), { logDet: false, failures })).x;
+    return (await this.inverse(this.latents(count, seed), { logDet: false, failures })).x;
   }
 
-  /** Runs a pass over all rows, `capacity` at a time, when the calls before it have ended. */
-  #map(
-    samples: Samples,
-    direction: "forward" | "inverse",
-    options: MapOptions,
-    pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
-  ): Promise<{ out: Table; logDet: Float64Array }> {
-    const run = this.#turn.then(() =>
-      this.#mapRows(
-        checkedSamples(samples, this.dim, direction === "forward" ? "data" : "latents"),
-        direction,
-        options,
-        pass,
-      ),
+  /** `count` draws of the base distribution, a row each; each depends on the seed and its own number only. */
+  latents(count: number, seed: number): Table {
+    checkedSize(count);
+    this.base.prepare();
+    return this.base.sample(count, seed);
+  }
+
+  /** All rows, `capacity` at a time, when the calls before it have ended. */
+  #map(samples: Samples, map: MapKind, options: MapOptions): Promise<Mapped> {
+    return this.inTurn(() =>
+      this.#mapRows(checkedSamples(samples, this.dim, map === "inverse" ? "latents" : "data"), map, options),
     );
-    this.#turn = run.catch(() => {});
-    return run;
   }
 
   async #mapRows(
     input: Table,
-    direction: "forward" | "inverse",
-    { seed = 0, first = 0, exact = false, logDet: wanted = true, failures }: MapOptions,
-    pass: (count: number, key: PassKey, values: Float64Array) => Promise<Pass>,
-  ): Promise<{ out: Table; logDet: Float64Array }> {
+    map: MapKind,
+    { seed = 0, first = 0, exact = false, logDet = true, failures }: MapOptions,
+  ): Promise<Mapped> {
     const { dim, capacity } = this;
-    this.#prepareIfStale();
-    this.makeCertain();
-    const result = { out: new Table(input.rows, dim), logDet: new Float64Array(input.rows) };
-    // The start stands before the chain: it comes first in a forward map, last in an inverse.
-    const before = direction === "forward";
-    const end = before ? null : this.#start;
+    const wanted = logDet || map === "density";
+    this.makeReady();
+    const out = new Table(input.rows, dim);
+    const terms = this.#termNames(map).map((name) => ({ name, values: new Float64Array(input.rows) }));
     const failed = failures ?? new FailedRows();
     failed.rows += input.rows;
     for (let start = 0; start < input.rows; start += capacity) {
       const count = Math.min(capacity, input.rows - start);
       const { values } = input.slice(start, start + count);
-      this.write(values, count, before);
-      const key = { seed, step: 0, first: first + start, training: false, exact };
-      for (const { counts } of this.bijections) if (counts) counts.missed = [];
-      const { out, logDet } = await pass(count, key, values);
-      const places = this.#missedPlaces(count, before);
-      const staging = this.#staging.subarray(0, dim * out.lanes);
-      await this.engine.read(out.tensor, staging, out.offset);
-      const numbers = result.logDet.subarray(start, start + count);
-      await this.engine.read(logDet.tensor, numbers, logDet.offset);
-      for (let i = 0; i < count; i++) {
-        if (before && wanted) numbers[i] += this.#startLogDet[i];
-        for (let j = 0; j < dim; j++) {
-          const y = staging[j * out.lanes + i];
-          result.out.values[(start + i) * dim + j] = end ? end.inverse(y, j) : y;
-          if (end && wanted) numbers[i] -= end.logSlope(y, j);
+      const pass = { seed, step: 0, first: first + start, training: false, exact };
+      this.chain.clearMissed();
+      const { points, terms: found } = await this.#pass(values, count, map, pass, wanted);
+      out.values.set(points, start * dim);
+      if (wanted) for (const [n, own] of found.entries()) terms[n].values.set(own, start);
+      const places = this.chain.missedPlaces(count, map === "inverse" ? "inverse" : "forward");
+      for (let i = start; i < start + count; i++) {
+        const row = out.row(i);
+        if (this.isOutside(i - start)) {
+          row.fill(Number.POSITIVE_INFINITY);
+          if (wanted) for (const { values } of terms) values[i] = Number.NEGATIVE_INFINITY;
+        } else if (places[i - start] > 0 || !isSound(row, terms, i)) {
+          failed.add(first + i, places[i - start]);
+          row.fill(Number.NaN);
+          for (const { values } of terms) values[i] = Number.NaN;
         }
-        if (this.isOutside(i)) {
-          result.out.row(start + i).fill(Number.POSITIVE_INFINITY);
-          if (wanted) numbers[i] = Number.NEGATIVE_INFINITY;
-        }
-        const row = result.out.row(start + i);
-        if (this.isOutside(i) || (places[i] === 0 && isSound(row, numbers[i]))) continue;
-        failed.add(first + start + i, places[i]);
-        row.fill(Number.NaN);
-        numbers[i] = Number.NaN;
       }
     }
     if (!failures) failed.check();
-    return result;
+    return { out, terms };
   }
 
-  /** Of each sample of the last pass, the place (from 1) of the first block whose solve missed its tolerance, or 0. */
-  #missedPlaces(count: number, forward: boolean): Int32Array {
-    const places = new Int32Array(count);
-    const order = [...this.bijections.keys()];
-    for (const i of forward ? order : order.reverse()) {
-      for (const lane of this.bijections[i].counts?.missed ?? []) {
-        if (lane < count && places[lane] === 0) places[lane] = i + 1;
-      }
+  #termNames(map: MapKind): string[] {
+    const steps = this.preprocessing.filter(({ drawn }) => map === "density" || !drawn);
+    return [...(map === "density" ? ["base"] : []), "log-determinant", ...steps.map(({ term }) => term)];
+  }
+
+  /** One pass: the points that come out, row-major, and the terms in the order of their names. */
+  async #pass(
+    values: Float64Array,
+    count: number,
+    map: MapKind,
+    pass: PassKey,
+    wanted: boolean,
+  ): Promise<{ points: Float64Array; terms: readonly Float64Array[] }> {
+    if (map === "inverse") return this.#inversePass(values, count, pass, wanted);
+    await this.enter(values, count, pass, map === "density");
+    const z = await this.#forward(count, pass, wanted);
+    const points = await this.#rowsOf(z, count);
+    if (!wanted) return { points, terms: [] };
+    const base = map === "density" ? [await this.#logBaseOf(z, count)] : [];
+    const logDet = await this.#numbersOf(this.#logDet, count);
+    return { points, terms: [...base, logDet, ...this.#terms.map((term) => term.values)] };
+  }
+
+  async #inversePass(values: Float64Array, count: number, pass: PassKey, wanted: boolean) {
+    this.#put(values, count);
+    const logDet = this.#fresh(this.#logDet, count);
+    const x = await this.chain.inverse(count, pass, wanted ? logDet : null);
+    const rows = new Rows(await this.#rowsOf(x, count), count, this.dim);
+    const steps = [...this.preprocessing].reverse();
+    for (const step of steps) step.inverse(rows);
+    const undone = this.preprocessing.filter(({ drawn }) => !drawn);
+    // Of all steps together: a flow has one that is not drawn, at most.
+    const terms = [await this.#numbersOf(this.#logDet, count), ...undone.map(() => rows.term)];
+    return { points: rows.values, terms };
+  }
+
+  /**
+   * Puts `count` samples (row-major) at the start of the chain, behind the preprocessing: with learned noise, where the flow
+   * has it, if they are `data`.
+   */
+  async enter(values: ArrayLike<number>, count: number, pass: PassKey = FRESH, data = false): Promise<void> {
+    const rows = new Rows(values, count, this.dim);
+    const terms: Term[] = [];
+    this.#drawn = false;
+    for (const step of this.preprocessing) {
+      if (step.drawn && !data) continue;
+      this.#drawn ||= step.drawn;
+      rows.term.fill(0);
+      await step.forward(rows, pass);
+      terms.push({ name: step.term, values: rows.term.slice() });
     }
-    return places;
+    this.#terms = terms;
+    this.#put(rows.values, count, rows.outside);
   }
 
-  /** Puts `count` samples (row-major) at the start of the chain, behind its fixed start unless told otherwise. */
-  write(values: ArrayLike<number>, count: number, throughStart = true): void {
-    const lanes = paddedLanes(this.engine, count);
+  /** Writes points (row-major) to the start of the chain, zeros for those outside of the support. */
+  #put(values: ArrayLike<number>, count: number, outside?: Uint8Array): void {
     const { dim } = this;
-    const staging = this.#staging.subarray(0, dim * lanes);
-    const start = throughStart ? this.#start : null;
-    staging.fill(0);
-    this.#startLogDet.fill(0);
+    const lanes = paddedLanes(this.engine, count);
+    const staging = this.#staging.subarray(0, dim * lanes).fill(0);
     this.#outside.fill(0);
-    for (let j = 0; j < dim; j++) {
-      for (let i = 0; i < count; i++) {
-        const x = values[i * dim + j];
-        const y = start ? start.forward(x, j) : x;
+    if (outside) this.#outside.set(outside);
+    for (let i = 0; i < count; i++) {
+      for (let j = 0; j < dim; j++) {
+        const y = values[i * dim + j];
         staging[j * lanes + i] = y;
-        if (start) this.#startLogDet[i] += start.logSlope(y, j);
-        // Noise that is not a number is no place outside of the support: it makes the row fail.
-        if (!supported(y) && !Number.isNaN(x)) this.#outside[i] = 1;
+        // NaN is no place outside of the support: it makes the row fail.
+        if (!supported(y) && !Number.isNaN(y)) this.#outside[i] = 1;
       }
     }
     // They must not keep the others of their pass from converging.
     for (let i = 0; i < count; i++) {
       if (this.isOutside(i)) for (let j = 0; j < dim; j++) staging[j * lanes + i] = 0;
     }
-    this.engine.write(this.#points[0], staging);
-    this.#drawn = false;
+    this.engine.write(this.chain.point(0, count).tensor, staging);
   }
 
-  /** Whether sample i of those that were written last is outside of the support, and zeros went into the chain for it. */
+  /** Whether sample i of those that entered last is outside of the support, and zeros went into the chain for it. */
   isOutside(i: number): boolean {
     return this.#outside[i] === 1;
   }
 
-  /**
-   * As `write`, for samples as a data source gives them: learned noise, where the flow has it, takes the place of
-   * theirs, and its -log q counts to their log-densities.
-   */
-  async writeData(values: ArrayLike<number>, count: number, key: PassKey = FRESH): Promise<void> {
-    if (!this.dequantizer) return this.write(values, count);
-    const { noisy, logDensity, outside } = await this.dequantizer.draw(values, count, key);
-    this.write(noisy, count);
-    this.#outside.set(outside);
-    for (let i = 0; i < count; i++) this.#startLogDet[i] -= logDensity[i];
-    this.#drawn = true;
+  /** One number a sample, zeros. */
+  #fresh(tensor: Tensor, count: number): Matrix {
+    const row = matrix(tensor, 1, paddedLanes(this.engine, count));
+    this.engine.fill(row, 0);
+    return row;
   }
 
-  /** The samples between the bijections i - 1 and i, for a pass of `count` samples: one row a dimension. */
-  point(i: number, count: number): Matrix {
-    return matrix(this.#points[i], this.dim, paddedLanes(this.engine, count));
+  async #numbersOf(tensor: Tensor, count: number): Promise<Float64Array> {
+    const numbers = new Float64Array(count);
+    await this.engine.read(tensor, numbers);
+    return numbers;
   }
 
-  /** The part of such a matrix that a bijection works on, one row a channel, and the part that has left the chain. */
-  #split(whole: Matrix, shape: Shape): { active: Matrix; done: Matrix | null } {
-    const size = sizeOf(shape);
-    const places = shape.height * shape.width;
-    const lanes = whole.lanes * places;
-    const active = { ...whole, rows: shape.channels, lanes, stride: lanes };
-    const done = size < whole.rows ? rowsOf(whole, size, whole.rows - size) : null;
-    return { active, done };
-  }
-
-  /** Calls `step` with what the i-th bijection works on; what has left the chain goes along. */
-  async #through(
-    i: number,
-    [out, outShape]: [Matrix, Shape],
-    [input, inputShape]: [Matrix, Shape],
-    step: (bijection: Bijection, out: Matrix, input: Matrix) => Promise<void>,
-  ): Promise<void> {
-    // What is factored out leaves after its step, and comes back before it.
-    const smaller = sizeOf(outShape) < sizeOf(inputShape) ? outShape : inputShape;
-    const cut = this.bijections[i].kind === "factor-out" ? smaller : null;
-    const to = this.#split(out, cut ?? outShape);
-    const from = this.#split(input, cut ?? inputShape);
-    await step(this.bijections[i], to.active, from.active);
-    if (to.done && from.done) this.engine.combine(to.done, 1, from.done);
-    await this.pause?.();
-  }
-
-  /** F(x) and the log-determinants of the samples that `write` put there; everything stays on the engine. */
-  forwardPass(count: number, key = FRESH): Promise<Pass> {
-    return this.#forwardPass(count, key, true);
-  }
-
-  async #forwardPass(count: number, key: PassKey, withLogDet: boolean): Promise<Pass> {
-    this.#probes?.begin(key);
-    const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
-    this.engine.fill(logDet, 0);
-    await this.#forward(count, this.bijections.length, withLogDet ? logDet : null);
-    return { out: this.point(this.bijections.length, count), logDet };
-  }
-
-  /** The values alone, without log-determinants, after the first `length` bijections, of which `done` are done. */
-  async forwardValues(count: number, length = this.bijections.length, done = 0): Promise<Matrix> {
-    await this.#forward(count, length, null, done);
-    return this.point(length, count);
-  }
-
-  async #forward(count: number, length: number, logDet: Matrix | null, done = 0): Promise<void> {
-    for (let i = done; i < length; i++) {
-      await this.#through(
-        i,
-        [this.point(i + 1, count), this.shapes[i + 1]],
-        [this.point(i, count), this.shapes[i]],
-        (bijection, out, input) => bijection.forward(out, input, logDet),
-      );
-    }
-  }
-
-  async #inversePass(count: number, key: PassKey, withLogDet: boolean): Promise<Pass> {
-    this.#probes?.begin(key);
-    const logDet = matrix(this.#logDet, 1, paddedLanes(this.engine, count));
-    this.engine.fill(logDet, 0);
-    // The samples were written to the start of the chain: they go to and fro between two points.
-    let [input, output] = [this.point(0, count), this.point(1, count)];
-    for (let i = this.bijections.length - 1; i >= 0; i--) {
-      await this.#through(i, [output, this.shapes[i]], [input, this.shapes[i + 1]], (bijection, out, from) =>
-        bijection.inverse(out, from, withLogDet ? logDet : null),
-      );
-      [input, output] = [output, input];
-    }
-    return { out: input, logDet };
-  }
-
-  /**
-   * The gradient of -weight * sum of log p over the `count` samples of the last `forwardPass`, left to be
-   * collected. The log-densities are read into `logProb`.
-   */
-  async backwardPass(count: number, weight: number, logProb: Float64Array): Promise<void> {
-    const { engine } = this;
-    const lanes = paddedLanes(engine, count);
-    const z = this.point(this.bijections.length, count);
-    const logDet = matrix(this.#logDet, 1, lanes);
-    engine.gaussianLogDensity(logDet, z);
-    await engine.read(this.#logDet, logProb.subarray(0, count));
-    for (let i = 0; i < count; i++) {
-      if (this.isOutside(i)) logProb[i] = Number.NEGATIVE_INFINITY;
-      else logProb[i] += this.#startLogDet[i];
-    }
-    const logDetBar = matrix(this.#logDetBar, 1, lanes);
-    engine.fill(logDetBar, -weight);
-    const zBar = matrix(this.#bars[0], this.dim, lanes);
-    engine.combine(zBar, weight, z);
-    if (lanes > count) this.#silencePadding(zBar, logDetBar, count);
-    await this.#backward(count, logDetBar);
-    if (this.#drawn) await this.#backwardNoise(count, weight);
-  }
-
-  /** On through the start to the learned noise, from the cotangents that `#backward` has left. */
-  async #backwardNoise(count: number, weight: number): Promise<void> {
-    const { dim, engine } = this;
-    const lanes = paddedLanes(engine, count);
-    const y = this.#staging.subarray(0, dim * lanes);
-    const yBar = new Float64Array(dim * lanes);
-    await engine.read(this.#points[0], y);
-    await engine.read(this.#bars[this.bijections.length % 2], yBar);
-    const noisyBar = new Float64Array(count * dim);
-    const start = this.#start as Start;
+  /** The numbers of a point of the chain, a row a sample. */
+  async #rowsOf(point: Matrix, count: number): Promise<Float64Array> {
+    const { dim } = this;
+    const staging = this.#staging.subarray(0, dim * point.lanes);
+    await this.engine.read(point.tensor, staging, point.offset);
+    const rows = new Float64Array(count * dim);
     for (let j = 0; j < dim; j++) {
-      for (let i = 0; i < count; i++) {
-        const at = j * lanes + i;
-        const slope = Math.exp(start.logSlope(y[at], j));
-        noisyBar[i * dim + j] = slope * (yBar[at] - weight * start.logSlopeRate(y[at]));
-      }
+      for (let i = 0; i < count; i++) rows[i * dim + j] = staging[j * point.lanes + i];
     }
-    this.dequantizer?.backward(noisyBar, count, weight);
+    return rows;
+  }
+
+  async #forward(count: number, pass: PassKey, withLogDet: boolean): Promise<Matrix> {
+    const logDet = this.#fresh(this.#logDet, count);
+    await this.chain.forward(count, pass, withLogDet ? logDet : null);
+    return this.chain.point(this.chain.length, count);
+  }
+
+  async #logBaseOf(z: Matrix, count: number): Promise<Float64Array> {
+    await this.base.addLogDensity(this.#fresh(this.#logBase, count), z);
+    return this.#numbersOf(this.#logBase, count);
   }
 
   /**
-   * The gradient of zBar^T F(x) for the `count` samples of the last `forwardValues`, left pending in the same way.
-   * `zBar` has a row a dimension and a lane a sample, and zeros in the lanes that pad the pass.
+   * One pass of training: log p of the `count` samples that entered as data into `logProb`, and the gradient of
+   * -weight times their sum, left to be collected. Not in turn: a step takes one for all of its passes.
    */
-  async backwardValues(count: number, zBar: Float64Array): Promise<void> {
-    this.engine.write(this.#bars[0], zBar);
-    await this.#backward(count, null);
-  }
-
-  /** All bijections backwards, from the cotangents of z in the first of the two bars. */
-  async #backward(count: number, logDetBar: Matrix | null): Promise<void> {
-    const lanes = paddedLanes(this.engine, count);
-    let [outputBar, inputBar] = this.#bars.map((tensor) => matrix(tensor, this.dim, lanes));
-    for (let i = this.bijections.length - 1; i >= 0; i--) {
-      await this.#through(
-        i,
-        [inputBar, this.shapes[i]],
-        [outputBar, this.shapes[i + 1]],
-        (bijection, to, from) => bijection.backward(to, from, logDetBar),
-      );
-      [outputBar, inputBar] = [inputBar, outputBar];
+  async likelihoodPass(
+    count: number,
+    weight: number,
+    logProb: Float64Array,
+    pass: PassKey = FRESH,
+  ): Promise<void> {
+    const { engine, chain } = this;
+    const z = await this.#forward(count, pass, true);
+    const terms = [await this.#logBaseOf(z, count), await this.#numbersOf(this.#logDet, count)];
+    for (const { values } of this.#terms) terms.push(values);
+    for (let i = 0; i < count; i++) {
+      logProb[i] = this.isOutside(i)
+        ? Number.NEGATIVE_INFINITY
+        : terms.reduce((sum, values) => sum + values[i], 0);
     }
-  }
-
-  /** Lanes beyond the batch must not add to any gradient. */
-  #silencePadding(outputBar: Matrix, logDetBar: Matrix, count: number): void {
-    const zeros = new Float64Array(outputBar.lanes - count);
-    for (let j = 0; j < this.dim; j++) {
-      this.engine.write(outputBar.tensor, zeros, outputBar.offset + j * outputBar.stride + count);
-    }
-    this.engine.write(logDetBar.tensor, zeros, logDetBar.offset + count);
+    // Lanes beyond the samples must not add to any gradient.
+    const bars = new Float64Array(z.lanes).fill(-weight, 0, count);
+    const logDetBar = matrix(this.#logDetBar, 1, z.lanes);
+    engine.write(this.#logDetBar, bars);
+    await this.base.backward(chain.outputBar(count), z, logDetBar);
+    const xBar = await chain.backward(count, pass, logDetBar);
+    if (!this.#drawn) return;
+    const rowBars = await this.#rowsOf(xBar, count);
+    for (const step of [...this.preprocessing].reverse()) step.backward(rowBars, count, -weight);
   }
 }
 
+/** What a map computes: z, x, or z with its density. */
+type MapKind = "forward" | "inverse" | "density";
+
+interface Mapped {
+  out: Table;
+  terms: readonly Term[];
+}
+
+/** The sum of the terms for each of so many rows. */
+function sumOf(terms: readonly Term[], rows: number): Float64Array {
+  const sum = new Float64Array(rows);
+  for (const { values } of terms) for (let i = 0; i < rows; i++) sum[i] += values[i];
+  return sum;
+}
+
 /** Whether a row's results are numbers; a density may be 0. */
-function isSound(point: Float64Array, number: number): boolean {
-  if (Number.isNaN(number) || number === Number.POSITIVE_INFINITY) return false;
+function isSound(point: Float64Array, terms: readonly Term[], i: number): boolean {
+  for (const { values } of terms) {
+    if (Number.isNaN(values[i]) || values[i] === Number.POSITIVE_INFINITY) return false;
+  }
   for (let j = 0; j < point.length; j++) if (!Number.isFinite(point[j])) return false;
   return true;
 }

@@ -1,15 +1,11 @@
 /** Multi-scale flows of images: convolutional blocks between squeezes, then fully connected blocks. */
+
+import type { BijectionDeclaration } from "../bijections/index.js";
 import { check } from "../errors.js";
-import type { Kernel } from "../networks/network.js";
-import {
-  type BijectionDeclaration,
-  type EstimatorOptions,
-  type FlowDeclaration,
-  type Formulation,
-  type NetworkOptions,
-  parseDeclaration,
-} from "./declaration.js";
-import { sizeOf } from "./shape.js";
+import type { Estimator } from "../logdet/estimator.js";
+import type { Kernel, NetworkDeclaration } from "../networks/declaration.js";
+import { sizeOf } from "../shape.js";
+import { type FlowDeclaration, type Formulation, parseDeclaration } from "./declaration.js";
 
 export interface ImageFlowOptions {
   /** Of an image, in pixels. */
@@ -64,11 +60,11 @@ export interface ImageFlowOptions {
   /** Noise on pixels: uniform, or learned with the flow (Ho et al. 2019; default uniform). */
   dequantization?: "uniform" | "variational";
   /** How log-determinants are estimated (default: `stochastic`). */
-  estimator?: Partial<EstimatorOptions>;
+  estimator?: Partial<Estimator>;
 }
 
 /** Poisson(2) roulette behind 10 exact terms in training; in evaluation at least 20 are exact (`boundedRoulette`). */
-export const stochastic: EstimatorOptions = {
+export const stochastic: Estimator = {
   law: "poisson",
   rate: 2,
   exactTerms: 10,
@@ -90,7 +86,7 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   const { scale, varianceFloor, preactivation, closingStart } = options;
   const stem = preactivation ? {} : { stem: 64 };
   const { blocks: connected, ...wide } = options.connected ?? { blocks: 2, ...stem, growth: 32 };
-  const network: NetworkOptions = {
+  const network: NetworkDeclaration = {
     kind: options.network ?? "dense",
     kernel: options.kernels ?? 3,
     depth: options.depth ?? 3,
@@ -105,12 +101,12 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
   };
   const { kernel: _, ...matrices } = network;
   const actnorm: BijectionDeclaration = { kind: "actnorm", ...(varianceFloor ? { varianceFloor } : {}) };
-  const block = (own: NetworkOptions): BijectionDeclaration => {
+  const block = (own: NetworkDeclaration): BijectionDeclaration => {
     const kind = options.formulation ?? "monotone";
     return kind === "monotone" ? { kind, network: own, ...(scale ? { scale } : {}) } : { kind, network: own };
   };
   const behind = preactivation ? { preactivation } : {};
-  const repeat = (count: number, own: NetworkOptions, first = false): BijectionDeclaration[] =>
+  const repeat = (count: number, own: NetworkDeclaration, first = false): BijectionDeclaration[] =>
     Array.from({ length: count }, (_, i) => [
       block(first && i === 0 ? own : { ...own, ...behind }),
       actnorm,

@@ -60,7 +60,7 @@ export async function decodeFlow(
     "input",
     `${names.declaration} declares a flow of about ${Math.round(parameters)} parameters, but ${names.weights} holds ${given} numbers`,
   );
-  const flow = await Flow.create(parsed, rest);
+  const flow = await Flow.blank(parsed, rest);
   flow.parameters.load(decoded.tensors, names.weights);
   flow.prepare();
   return flow;

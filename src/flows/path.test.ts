@@ -1,9 +1,12 @@
 import { expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
+import { testRandom } from "../../test/support/rows.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { Table } from "../table.js";
 import { type Formulation, monotoneFlow } from "./declaration.js";
 import { Flow } from "./flow.js";
+import { imageFlow } from "./image-flow.js";
 import { flowPath } from "./path.js";
 
 const rows = toySource("moons").test(1, 23);
@@ -52,3 +55,49 @@ it("has nothing to say of no rows", async () => {
   expect(points.map((table) => table.rows)).toEqual([0, 0]);
   expect(evaluations).toEqual([0]);
 });
+
+it("goes through the chain of images, where numbers leave, and takes its turn", async () => {
+  const declaration = imageFlow({
+    ...{ channels: 1, height: 4, width: 4, levels: 17, blocks: [1, 1], growth: 4, factorOut: true },
+    connected: { blocks: 1, stem: 4, growth: 4 },
+  });
+  const flow = await Flow.create(declaration, { engine: new ReferenceEngine(), seed: 5, capacity: 3 });
+  const random = testRandom(7);
+  for (const { name, values } of flow.parameters.list) {
+    if (/logScale|shift/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
+  }
+  const pixels = new Table(
+    5,
+    16,
+    Float64Array.from({ length: 80 }, () => 17 * random.uniform()),
+  );
+  const options = { exact: true };
+  // All at once: none waits for another.
+  const [path, { z, logDet }, inverse, again] = await Promise.all([
+    flowPath(flow, pixels),
+    flow.forward(pixels, options),
+    flow.sample(4, { seed: 1 }),
+    flowPath(flow, pixels),
+  ]);
+  expect(again).toEqual(path);
+  expect(inverse).toEqual(await flow.sample(4, { seed: 1 }));
+  expectClose(path.points.at(-1)?.values ?? [], z.values, 1e-9);
+  const terms = await flow.logProbTerms(pixels, options);
+  expect(terms.map(({ name }) => name)).toEqual(["base", "log-determinant", "logit"]);
+  const [base, chain, logit] = terms.map(({ values }) => values);
+  expectClose(
+    logDet,
+    chain.map((value, i) => value + logit[i]),
+    1e-12,
+  );
+  expectClose(
+    base,
+    Array.from(base, (_, i) => normalLogDensity(z.row(i))),
+    1e-12,
+  );
+  const whole = await flow.logProb(pixels, options);
+  expect(Array.from(whole)).toEqual(Array.from(base, (value, i) => value + chain[i] + logit[i]));
+});
+
+const normalLogDensity = (z: Float64Array) =>
+  z.reduce((sum, x) => sum - (x * x) / 2 - Math.log(2 * Math.PI) / 2, 0);

@@ -1,8 +1,7 @@
 /** The tables that go into a flow. */
-import { Purpose, Random } from "../engine/random.js";
 import { check } from "../errors.js";
 import { Table } from "../table.js";
-import { supported } from "./start.js";
+import { supported } from "./support.js";
 
 /** Rows of numbers, as a table or as arrays. */
 export type Samples = Table | readonly (readonly number[])[];
@@ -22,18 +21,11 @@ export function checkedSamples(samples: Samples, dim: number, of: "data" | "late
   return table;
 }
 
-/** `count` draws from the standard normal of `dim` dimensions; each depends on the seed and its own index only. */
-export function latents(count: number, dim: number, seed: number): Table {
+/** Throws a `usage` error unless it is a number of samples that can be drawn. */
+export function checkedSize(count: number): void {
   check(
     Number.isInteger(count) && count > 0,
     "usage",
     `the number of samples must be a positive integer, not ${count}`,
   );
-  const z = new Table(count, dim);
-  const random = new Random(seed, Purpose.sampling);
-  for (let i = 0; i < count; i++) {
-    random.seek(0, i);
-    for (let j = 0; j < dim; j++) z.values[i * dim + j] = random.normal();
-  }
-  return z;
 }

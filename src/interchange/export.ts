@@ -7,10 +7,12 @@
  * before it and s / sqrt 2 behind it.
  */
 import { activation as activationOf } from "../activations/index.js";
+import { type BijectionDeclaration, shapeAfter } from "../bijections/index.js";
 import { check, FlowError } from "../errors.js";
-import type { BijectionDeclaration, FlowDeclaration, NetworkOptions } from "../flows/declaration.js";
+import type { FlowDeclaration } from "../flows/declaration.js";
 import type { Flow } from "../flows/flow.js";
-import { type Shape, shapeAfter } from "../flows/shape.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
+import type { Shape } from "../shape.js";
 import type { Options } from "./checkpoint.js";
 import { rightOf } from "./grid-vectors.js";
 import { STUDY_SCALE, transposed } from "./import.js";
@@ -18,7 +20,7 @@ import { encodeTorch, type Saved, Tensor } from "./pytorch.js";
 import { ACTIVATIONS, studyNetwork } from "./study-network.js";
 import { imageOptions, type Study } from "./study-options.js";
 
-type Block = Extract<BijectionDeclaration, { network: NetworkOptions }>;
+type Block = Extract<BijectionDeclaration, { network: NetworkDeclaration }>;
 
 /** y = (x + shift) e^logScale of the first channels, as many as the arrays have numbers. */
 interface Affine {
@@ -68,7 +70,7 @@ export interface Exported {
  */
 export function exportCheckpoint(flow: Flow, study: Study): Exported {
   const { declaration } = flow;
-  flow.makeCertain();
+  flow.chain.makeCertain();
   const chain = chainOf(flow, study);
   const members = [...chain.scales.flat(), ...chain.connected];
   const affines = [
@@ -180,7 +182,7 @@ function chainOf(flow: Flow, study: Study): Chain {
       channels = shape.channels;
       if (scale !== STUDY_SCALE) factor(scale / STUDY_SCALE);
     }
-    shape = shapeAfter(kind, shape);
+    shape = shapeAfter(declaration, shape);
     if (pending === chain.before) {
       chain.shape = shape;
       channels = shape.channels;
@@ -261,7 +263,7 @@ function putNetwork(
   flow: Flow,
   prefix: string,
   index: number,
-  network: NetworkOptions,
+  network: NetworkDeclaration,
   { height, width }: Shape,
 ): void {
   const own = (name: string) => parameter(flow, `bijections.${index}.${name}`);
@@ -312,7 +314,7 @@ const scaled = (values: Float64Array, factor: number) =>
   factor === 1 || !Number.isFinite(factor) ? values : values.map((x) => factor * x);
 
 /** What all networks of a kind must agree in: the study's options say it once. */
-function common<T>(members: readonly Member[], what: string, of: (network: NetworkOptions) => T): T {
+function common<T>(members: readonly Member[], what: string, of: (network: NetworkDeclaration) => T): T {
   const values = members.flatMap((m) => m.blocks.map((b) => of(b.declaration.network)));
   check(
     new Set(values.map((v) => JSON.stringify(v))).size === 1,

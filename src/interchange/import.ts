@@ -5,17 +5,14 @@
  * A monotone block there is w + G(w) = sqrt 2 x, y = sqrt 2 w - x: ours of the scale sqrt 2. An implicit block,
  * z + G_z(z) = x + G_x(x), is a residual block and an inverse-residual one.
  */
+
+import { type BijectionDeclaration, shapeAfter } from "../bijections/index.js";
 import type { Engine, Grid } from "../engine/engine.js";
 import { check, FlowError } from "../errors.js";
-import {
-  type BijectionDeclaration,
-  type FlowDeclaration,
-  type Formulation,
-  type NetworkOptions,
-  parseDeclaration,
-} from "../flows/declaration.js";
+import { type FlowDeclaration, type Formulation, parseDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
-import { type Shape, shapeAfter, sizeOf } from "../flows/shape.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
+import { type Shape, sizeOf } from "../shape.js";
 import { type Checkpoint, decodeCheckpoint, type Options } from "./checkpoint.js";
 import { slopeOf } from "./grid-vectors.js";
 import { Names } from "./names.js";
@@ -227,14 +224,14 @@ function parametersOf(declaration: FlowDeclaration, steps: readonly Step[]): Map
       set("logScale", names.take("weight", shape.channels));
       set("started", names.take("initialized", 1));
     }
-    shape = shapeAfter(own.kind, shape);
+    shape = shapeAfter(own, shape);
   });
   return values;
 }
 
 type Set = (name: string, numbers: Float64Array) => void;
 
-function takeNetwork(set: Set, names: Names, network: NetworkOptions, { height, width }: Shape): void {
+function takeNetwork(set: Set, names: Names, network: NetworkDeclaration, { height, width }: Shape): void {
   const { layers, preactivation } = studyNetwork(network);
   if (preactivation) set("beta.input", names.take(preactivation, 1));
   const factors = new Float64Array(2 * network.depth);
@@ -283,9 +280,9 @@ export function latentOrder(declaration: FlowDeclaration): Int32Array {
   const order: number[] = [];
   let shape: Shape = image ?? { channels: dim, height: 1, width: 1 };
   let end = dim;
-  bijections.forEach(({ kind }, i) => {
-    shape = shapeAfter(kind, shape);
-    if (kind !== "factor-out") return;
+  bijections.forEach((bijection, i) => {
+    shape = shapeAfter(bijection, shape);
+    if (bijection.kind !== "factor-out") return;
     const { channels, height, width } = shape;
     const start = sizeOf(shape);
     const squeezed = bijections[i + 1]?.kind === "squeeze";

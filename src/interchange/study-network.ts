@@ -14,8 +14,7 @@
  */
 import { activation as activationOf } from "../activations/index.js";
 import { check } from "../errors.js";
-import type { NetworkOptions } from "../flows/declaration.js";
-import { kernelsOf } from "../networks/network.js";
+import { kernelsOf, type NetworkDeclaration } from "../networks/declaration.js";
 import type { Names } from "./names.js";
 
 /** The activations that are the same in the studies' code, by their names there. */
@@ -50,7 +49,7 @@ export interface StudyNetwork {
 }
 
 /** The names of a network of this declaration. */
-export function studyNetwork(network: NetworkOptions): StudyNetwork {
+export function studyNetwork(network: NetworkDeclaration): StudyNetwork {
   const { kind, depth, stem, preactivation } = network;
   const kernels = kernelsOf(network);
   const { learned, outputs } = activationOf(network.activation);
@@ -77,13 +76,13 @@ export function studyNetwork(network: NetworkOptions): StudyNetwork {
 
 /** What a network's options say that its tensors do not. */
 export type NetworkSettings = Pick<
-  NetworkOptions,
+  NetworkDeclaration,
   "activation" | "coeff" | "lip" | "powerIterations" | "learnConcatenationFrom"
 > &
-  Partial<Pick<NetworkOptions, "spectralTolerance" | "limit">>;
+  Partial<Pick<NetworkDeclaration, "spectralTolerance" | "limit">>;
 
 /** The declaration of the study's network of that name, from the shapes of its weights. */
-export function networkOf(names: Names, settings: NetworkSettings): NetworkOptions {
+export function networkOf(names: Names, settings: NetworkSettings): NetworkDeclaration {
   const { outputs } = activationOf(settings.activation);
   const shape = (key: string) => names.shape(`${key}.weight`);
   const dense = names.children().filter((i) => names.has(`${i}.network.0.weight`));

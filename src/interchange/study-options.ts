@@ -1,6 +1,7 @@
 /** What the options of the studies' training programs say of a model, and which of them have no counterpart here. */
 import { check } from "../errors.js";
-import type { EstimatorOptions, FlowDeclaration } from "../flows/declaration.js";
+import type { FlowDeclaration } from "../flows/declaration.js";
+import type { Estimator } from "../logdet/estimator.js";
 import type { Options } from "./checkpoint.js";
 import { ACTIVATIONS, type NetworkSettings } from "./study-network.js";
 
@@ -152,7 +153,7 @@ export class StudyOptions {
   }
 
   /** The study's estimator of log-determinants; implicit flows have probes of +-1, the others normal ones. */
-  estimator(study: Study): EstimatorOptions {
+  estimator(study: Study): Estimator {
     const { n_dist: law, n_exact_terms: terms } = this.options;
     return {
       ...(law === "geometric" ? { law, rate: 0.5 } : { law: "poisson", rate: 2 }),

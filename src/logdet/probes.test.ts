@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { boundedRoulette, ROULETTE_TOLERANCE } from "./bounded-roulette.js";
-import { type Estimator, FRESH, type PassKey, Probes } from "./probes.js";
+import type { Estimator } from "./estimator.js";
+import { FRESH, type PassKey, Probes } from "./probes.js";
 import { weights } from "./roulette.js";
 
 const ESTIMATOR: Estimator = {
@@ -10,6 +11,7 @@ const ESTIMATOR: Estimator = {
   exactTermsInEvaluation: 17,
   probe: "normal",
   probes: 2,
+  tolerance: 1e-5,
 };
 const BLOCKS = 4;
 const DIM = 6;
@@ -17,14 +19,22 @@ const DIM = 6;
 const series = () => ({ lipschitz: 0.9, plus: -1, minus: 1 });
 const TRAINING: PassKey = { seed: 1, step: 5, first: 0, training: true };
 
+/** The probes of that many blocks in a pass. */
 const begun = (pass: PassKey, estimator: Estimator = ESTIMATOR) => {
-  const probes = new Probes(estimator, BLOCKS);
-  probes.begin(pass);
-  return probes;
+  const probes = new Probes(estimator);
+  for (let block = 0; block < BLOCKS; block++) expect(probes.enrol()).toBe(block);
+  return {
+    terms: (block: number, of = series) => probes.terms(block, DIM, pass, of),
+    fill: (out: Float64Array, dim: number, samples: number, block: number, probe: number) =>
+      probes.fill(out, dim, samples, block, probe, pass),
+  };
 };
 
 /** [dimension][sample]. */
-function filled(probes: Probes, { dim = 5, samples = 3, block = 1, probe = 0 } = {}): Float64Array {
+function filled(
+  probes: ReturnType<typeof begun>,
+  { dim = 5, samples = 3, block = 1, probe = 0 } = {},
+): Float64Array {
   const out = new Float64Array(dim * samples);
   probes.fill(out, dim, samples, block, probe);
   return out;
@@ -34,7 +44,7 @@ describe("terms", () => {
   it("has the exact terms of training, and more by chance", () => {
     const [pass, exact] = [TRAINING, 3];
     const counts = Array.from({ length: 200 }, (_, seed) => {
-      const { count, weights: own } = begun({ ...pass, seed }).terms(1, DIM, series);
+      const { count, weights: own } = begun({ ...pass, seed }).terms(1);
       expect(own.length).toBe(count + 1);
       expect(Array.from(own.subarray(0, exact + 1)), "weights of exact terms").toEqual(
         Array(exact + 1).fill(1),
@@ -42,7 +52,7 @@ describe("terms", () => {
       return count;
     });
     expect(Math.min(...counts), "the smallest number of terms").toBe(exact);
-    const long = begun({ ...pass, seed: counts.indexOf(Math.max(...counts)) }).terms(1, DIM, series);
+    const long = begun({ ...pass, seed: counts.indexOf(Math.max(...counts)) }).terms(1);
     expect(long.weights, "weights of the others").toEqual(
       weights({ law: "poisson", rate: 2, exact }, long.count),
     );
@@ -62,7 +72,7 @@ describe("terms", () => {
       const roulette = boundedRoulette({ ...series(), lipschitz }, tolerance, 17);
       const counts = Array.from({ length: 100 }, (_, seed) => {
         const probes = begun({ ...FRESH, seed }, { ...ESTIMATOR, probe });
-        const { count, weights: own } = probes.terms(1, DIM, () => ({ ...series(), lipschitz }));
+        const { count, weights: own } = probes.terms(1, () => ({ ...series(), lipschitz }));
         expect(own).toEqual(weights(roulette, count));
         return count;
       });
@@ -71,7 +81,7 @@ describe("terms", () => {
       expect(Math.max(...counts)).toBeGreaterThan(roulette.exact + 1);
     }
     // Where nothing is certified there is the law of the declaration.
-    const { count, weights: own } = begun(FRESH).terms(1, DIM, () => ({ ...series(), lipschitz: 1 }));
+    const { count, weights: own } = begun(FRESH).terms(1, () => ({ ...series(), lipschitz: 1 }));
     expect(own).toEqual(weights({ law: "poisson", rate: 2, exact: 17 }, count));
   });
 
@@ -80,8 +90,7 @@ describe("terms", () => {
     Array.from({ length: 40 }, (_, n) => a(n) === b(n)).every((equal) => equal);
 
   it("draws them anew for every step, block and seed, and for all samples of a step at once", () => {
-    const count = (pass: Partial<PassKey>, block = 1) =>
-      begun({ ...TRAINING, ...pass }).terms(block, DIM, series).count;
+    const count = (pass: Partial<PassKey>, block = 1) => begun({ ...TRAINING, ...pass }).terms(block).count;
     expect(
       same(
         (step) => count({ step }),

@@ -4,20 +4,8 @@
  */
 import { Purpose, Random } from "../engine/random.js";
 import { type BoundedSeries, boundedRoulette, ROULETTE_TOLERANCE } from "./bounded-roulette.js";
-import { drawTerms, type Law, type Roulette, weights } from "./roulette.js";
-
-export interface Estimator {
-  /** Of the terms beyond the exact ones in training; elsewhere `boundedRoulette` says how many there are. */
-  readonly law: Law;
-  /** The mean of the Poisson law, or the geometric law's chance to stop after a term. */
-  readonly rate: number;
-  /** Terms that are always computed, in training and, at least, elsewhere. */
-  readonly exactTerms: number;
-  readonly exactTermsInEvaluation: number;
-  readonly probe: "rademacher" | "normal";
-  /** Probes a sample, whose estimates are averaged. */
-  readonly probes: number;
-}
+import type { Estimator } from "./estimator.js";
+import { drawTerms, type Roulette, weights } from "./roulette.js";
 
 /** What the samples of a pass are. */
 export interface PassKey {
@@ -38,38 +26,36 @@ export const FRESH: PassKey = { seed: 0, step: 0, first: 0, training: false };
 export class Probes {
   readonly estimator: Estimator;
   /** Blocks that draw. */
-  readonly #blocks: number;
-  #pass: PassKey = FRESH;
+  #blocks = 0;
   /** The last one of each block, and the series that it is for. */
   readonly #roulettes: { key: string; roulette: Roulette }[] = [];
 
-  constructor(estimator: Estimator, blocks: number) {
+  constructor(estimator: Estimator) {
     this.estimator = estimator;
-    this.#blocks = blocks;
   }
 
-  /** Names the pass that begins. */
-  begin(pass: PassKey): void {
-    this.#pass = pass;
-  }
-
-  get pass(): PassKey {
-    return this.#pass;
+  /** The number of one more block that draws; all of them enrol before the first pass. */
+  enrol(): number {
+    return this.#blocks++;
   }
 
   /**
    * The terms of a block's series in this pass, and their weights for k = 0, 1, ...; `series` is asked for elsewhere than in
    * training.
    */
-  terms(block: number, dim: number, series: () => BoundedSeries): { count: number; weights: Float64Array } {
+  terms(
+    block: number,
+    dim: number,
+    { seed, step, first, training }: PassKey,
+    series: () => BoundedSeries,
+  ): { count: number; weights: Float64Array } {
     const { law, rate, exactTerms } = this.estimator;
-    const { seed, training } = this.#pass;
     const roulette: Roulette = training
       ? { law, rate, exact: exactTerms }
       : this.#evaluation(block, dim, series());
     // The same for all samples of a step: ranks have equally much to do.
-    const sample = training ? 0 : this.#pass.first;
-    const random = new Random(seed, Purpose.roulette, this.#key(block), sample);
+    const sample = training ? 0 : first;
+    const random = new Random(seed, Purpose.roulette, this.#key(block, step), sample);
     const count = drawTerms(roulette, random);
     return { count, weights: weights(roulette, count) };
   }
@@ -90,13 +76,19 @@ export class Probes {
     return roulette;
   }
 
-  /** Fills `out`, [dimension][sample], with the probe of that number. */
-  fill(out: Float64Array, dim: number, samples: number, block: number, probe: number): void {
+  /** Fills `out`, [dimension][sample], with the probe of that number of a block in a pass. */
+  fill(
+    out: Float64Array,
+    dim: number,
+    samples: number,
+    block: number,
+    probe: number,
+    { seed, step, first }: PassKey,
+  ): void {
     const { probe: law, probes } = this.estimator;
-    const { seed, first } = this.#pass;
     const random = new Random(seed, Purpose.probe);
     for (let s = 0; s < samples; s++) {
-      random.seek(this.#key(block) * probes + probe, first + s);
+      random.seek(this.#key(block, step) * probes + probe, first + s);
       if (law === "normal") for (let i = s; i < dim * samples; i += samples) out[i] = random.normal();
       else {
         let bits = 0;
@@ -109,7 +101,7 @@ export class Probes {
     }
   }
 
-  #key(block: number): number {
-    return this.#pass.step * this.#blocks + block;
+  #key(block: number, step: number): number {
+    return step * this.#blocks + block;
   }
 }

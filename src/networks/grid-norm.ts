@@ -15,7 +15,7 @@ import {
   TAPS,
   type Tensor,
 } from "../engine/engine.js";
-import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Parameter, ParameterMaker } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
 import { convolutionNormBound } from "./convolution-norm.js";
 import { type Effort, RunningBound } from "./running-bound.js";
@@ -39,7 +39,7 @@ export class GridNorm implements SpectralNorm {
   /** `weight` is [rows][tap][columns]. sigma is 0, and limits nothing, until `iterate`. */
   constructor(
     engine: Engine,
-    parameters: Parameters,
+    parameters: ParameterMaker,
     name: string,
     layer: number,
     weight: Parameter,

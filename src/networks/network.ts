@@ -23,7 +23,7 @@ import {
   type Tensor,
 } from "../engine/engine.js";
 import type { GradientSource } from "../engine/gradients.js";
-import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Parameter, ParameterMaker } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
 import { check, FlowError } from "../errors.js";
 import {
@@ -32,65 +32,10 @@ import {
   groupScales,
   groupScalesBackward,
 } from "./concatenation.js";
+import { kernelsOf, type NetworkDeclaration } from "./declaration.js";
 import { GridNorm } from "./grid-norm.js";
 import type { Effort } from "./running-bound.js";
 import { MatrixNorm, type SpectralNorm } from "./spectral-norm.js";
-
-/** The declaration of a Lipschitz network from R^dim to R^dim, or from `dim` channels to as many. */
-export interface NetworkDeclaration {
-  /** `dense` concatenates every layer's output to its input; `multilayer` feeds it forward. */
-  readonly kind: "dense" | "multilayer";
-  /**
-   * Side of the layers' kernels, 3 for convolutions: one number for all layers but the closing one, which is then 1 x 1,
-   * or a list of them, the closing layer's last (default: 1, matrices).
-   */
-  readonly kernel?: Kernel | readonly Kernel[] | undefined;
-  /** Features of the stem (default: no stem). */
-  readonly stem?: number | undefined;
-  /** Whether the first layer reads act(x) in place of x (multilayer, without a stem). */
-  readonly preactivation?: boolean | undefined;
-  /** Number of layers before the closing linear one, without the stem. */
-  readonly depth: number;
-  /** Channels that a layer adds (dense) or has (multilayer), after its activation. */
-  readonly growth: number;
-  readonly activation: string;
-  /** Upper limit of every weight's spectral norm. */
-  readonly coeff: number;
-  /** Lipschitz constant of one concatenation (dense only). */
-  readonly lip: number;
-  /** Power iterations at every training step, at most. */
-  readonly powerIterations: number;
-  /** The relative change of a norm at which its power iteration ends (default 0: never before its time). */
-  readonly spectralTolerance?: number | undefined;
-  /** The training step from which the concatenation is learned (dense only). */
-  readonly learnConcatenationFrom: number;
-  /**
-   * What divides the weights: `certified`, the norms that power iteration has found, or certified bounds where those do not
-   * prove that G is a contraction; `estimated`, what power iteration has found and nothing else, as in the original studies'
-   * code, so that G need not be a contraction (default certified).
-   */
-  readonly limit?: "certified" | "estimated" | undefined;
-  /** How the closing layer starts: with small weights and no bias, G near 0, or as all layers do (default near-zero). */
-  readonly closingStart?: "near-zero" | "uniform" | undefined;
-}
-
-export type Kernel = 1 | 3;
-
-/** The sides of the kernels of `depth` layers and of the closing one. Throws a `usage` error for a list of another length. */
-export function kernelsOf({
-  kernel,
-  depth,
-}: Pick<NetworkDeclaration, "kernel" | "depth">): readonly Kernel[] {
-  if (!Array.isArray(kernel)) {
-    return [...Array.from({ length: depth }, () => (kernel as Kernel | undefined) ?? 1), 1];
-  }
-  check(
-    kernel.length === depth + 1,
-    "usage",
-    `a network of depth ${depth} has ${depth + 1} layers with its closing one, not the ${kernel.length} of kernels ${kernel.join("-")}`,
-  );
-  return kernel;
-}
 
 /** What a layer, or the pre-activation, applies after its linear map. */
 interface Pointwise {
@@ -235,7 +180,7 @@ export class Network implements GradientSource {
    */
   constructor(
     engine: Engine,
-    parameters: Parameters,
+    parameters: ParameterMaker,
     name: string,
     dim: number,
     declaration: NetworkDeclaration,

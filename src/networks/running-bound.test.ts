@@ -5,7 +5,7 @@ import { type Effort, RunningBound } from "./running-bound.js";
 import { spectralNormBound } from "./spectral-norm.js";
 
 const weight = (values: number[]): Parameter => ({
-  ...{ name: "w", shape: [2, 3], learned: true, learnFrom: 0, gradient: new Float64Array(0) },
+  ...{ name: "w", owner: "", shape: [2, 3], learned: true, learnFrom: 0, gradient: new Float64Array(0) },
   values: Float64Array.from(values),
 });
 

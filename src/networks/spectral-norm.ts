@@ -4,7 +4,7 @@
  * dsigma/dW = u v^T.
  */
 
-import type { Parameter, Parameters } from "../engine/parameters.js";
+import type { Parameter, ParameterMaker } from "../engine/parameters.js";
 import type { Random } from "../engine/random.js";
 import { type Effort, RunningBound } from "./running-bound.js";
 
@@ -30,7 +30,7 @@ export class MatrixNorm implements SpectralNorm {
   readonly #right: Parameter;
   readonly #running: RunningBound;
 
-  constructor(parameters: Parameters, name: string, layer: number, weight: Parameter, random: Random) {
+  constructor(parameters: ParameterMaker, name: string, layer: number, weight: Parameter, random: Random) {
     const [rows, columns] = weight.shape;
     this.#weight = weight;
     this.#running = new RunningBound(weight, 1);

@@ -1,4 +1,5 @@
 /** The program of the ranks that map rows beside rank 0. */
+import { importModules } from "../bijections/index.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
@@ -11,6 +12,8 @@ export type MapTask =
   | {
       kind: "build";
       declaration: FlowDeclaration;
+      /** Of bijections that the package does not know. */
+      modules: readonly string[];
       capacity: number;
       relaxed: boolean;
       shared: SharedRows;
@@ -24,7 +27,8 @@ let shared: SharedRows;
 serve(async (task: MapTask) => {
   if (task.kind === "build") {
     const engine = await WasmEngine.create({ relaxed: task.relaxed });
-    flow = await Flow.create(task.declaration, { engine, capacity: task.capacity });
+    await importModules(task.modules);
+    flow = await Flow.blank(task.declaration, { engine, capacity: task.capacity });
     shared = task.shared;
   } else if (task.kind === "load") {
     flow.parameters.load(task.parameters, "rank 0");

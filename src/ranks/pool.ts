@@ -1,10 +1,11 @@
 /** Ranks that map the rows of tables through a flow together: densities, samples and latents on all cores. */
+import { modulesOf } from "../bijections/index.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
-import { checkedSamples, latents, type Samples } from "../flows/samples.js";
+import { checkedSamples, type Samples } from "../flows/samples.js";
 import { Table } from "../table.js";
 import type { MapTask } from "./map-worker.js";
 import {
@@ -111,7 +112,7 @@ export class RankPool implements FlowMaps {
     count: number,
     { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
   ): Promise<Table> {
-    return (await this.inverse(latents(count, this.#flow.dim, seed), { logDet: false, failures })).x;
+    return (await this.inverse(this.#flow.latents(count, seed), { logDet: false, failures })).x;
   }
 
   /** Ends the workers; a later call starts new ones. */
@@ -204,10 +205,11 @@ export class RankPool implements FlowMaps {
 
   async #start(): Promise<Crew> {
     const { declaration, capacity, engine } = this.#flow;
+    const modules = modulesOf(declaration.bijections);
     const team = await Team.start(this.#program, this.ranks);
     const shared = sharedRows(this.#flow, this.ranks);
     const { relaxed } = engine as WasmEngine;
-    void team.run((): MapTask => ({ kind: "build", declaration, capacity, relaxed, shared }));
+    void team.run((): MapTask => ({ kind: "build", declaration, modules, capacity, relaxed, shared }));
     return { team, shared };
   }
 }

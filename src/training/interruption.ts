@@ -42,9 +42,9 @@ export class Interruption {
    */
   async unlessHeard<Result>(flow: Flow, work: () => Promise<Result>): Promise<Result | null> {
     if (this.#heard) return null;
-    const before = flow.pause;
+    const before = flow.chain.pause;
     const turns = new Turns();
-    flow.pause = async () => {
+    flow.chain.pause = async () => {
       await turns.give();
       if (this.#heard) throw new Interrupted();
     };
@@ -54,7 +54,7 @@ export class Interruption {
       if (error instanceof Interrupted) return null;
       throw error;
     } finally {
-      flow.pause = before;
+      flow.chain.pause = before;
     }
   }
 }

@@ -3,11 +3,12 @@ import { expectClose } from "../../test/support/close.js";
 import { expectGradients } from "../../test/support/finite-differences.js";
 import { randomise } from "../../test/support/networks.js";
 import { normalRows, testRandom } from "../../test/support/rows.js";
+import type { BijectionDeclaration } from "../bijections/index.js";
 import type { Engine } from "../engine/engine.js";
 import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import { type BijectionDeclaration, type Formulation, monotoneFlow } from "../flows/declaration.js";
+import { type Formulation, monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { objective } from "./objectives.js";
 

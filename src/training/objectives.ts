@@ -5,7 +5,7 @@
  */
 import { paddedLanes } from "../engine/engine.js";
 import type { Flow } from "../flows/flow.js";
-import type { PassKey } from "../logdet/probes.js";
+import { FRESH, type PassKey } from "../logdet/probes.js";
 
 export interface Objective {
   /** Numbers of a sample. */
@@ -38,12 +38,11 @@ class Likelihood implements Objective {
   }
 
   write(samples: Float64Array, count: number, key?: PassKey): Promise<void> {
-    return this.#flow.writeData(samples, count, key);
+    return this.#flow.enter(samples, count, key, true);
   }
 
   async pass(_samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number> {
-    await this.#flow.forwardPass(count, key);
-    await this.#flow.backwardPass(count, weight, this.#logProb);
+    await this.#flow.likelihoodPass(count, weight, this.#logProb, key);
     let sum = 0;
     for (let i = 0; i < count; i++) sum -= this.#logProb[i];
     return sum;
@@ -70,12 +69,14 @@ class Regression implements Objective {
       const first = i * this.columns;
       this.#inputs.set(samples.subarray(first, first + dim), i * dim);
     }
-    this.#flow.write(this.#inputs, count);
+    await this.#flow.enter(this.#inputs, count);
   }
 
-  async pass(samples: Float64Array, count: number, weight: number): Promise<number> {
-    const { dim, engine } = this.#flow;
-    const { tensor, offset, lanes } = await this.#flow.forwardValues(count);
+  /** The gradient is that of zBar^T F(x), zBar = dloss/dF(x). */
+  async pass(samples: Float64Array, count: number, weight: number, key = FRESH): Promise<number> {
+    const { dim, engine, chain } = this.#flow;
+    await chain.forward(count, key, null);
+    const { tensor, offset, lanes } = chain.point(chain.length, count);
     const outputs = this.#outputs.subarray(0, dim * lanes);
     await engine.read(tensor, outputs, offset);
     let sum = 0;
@@ -88,7 +89,9 @@ class Regression implements Objective {
       }
       outputs.fill(0, j * lanes + count, (j + 1) * lanes);
     }
-    await this.#flow.backwardValues(count, outputs);
+    const { tensor: bars, offset: first } = chain.outputBar(count);
+    engine.write(bars, outputs, first);
+    await chain.backward(count, key, null);
     return sum;
   }
 }

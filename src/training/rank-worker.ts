@@ -1,11 +1,13 @@
 /** The program of the ranks 1, 2, ...: the same steps as rank 0, which ends this thread where it stops earlier. */
+import { importModules } from "../bijections/index.js";
 import { FlowError } from "../errors.js";
 import { serve } from "../ranks/start.js";
 import { ThreadCommunicator } from "../ranks/thread-communicator.js";
 import { createTrainer } from "./job.js";
 import type { RankTask } from "./ranks.js";
 
-serve(async ({ job, shared, rank }: RankTask) => {
+serve(async ({ job, modules, shared, rank }: RankTask) => {
+  await importModules(modules);
   const trainer = await createTrainer(job, new ThreadCommunicator(shared, rank));
   try {
     while (trainer.step < job.options.steps) await trainer.advance();

@@ -1,4 +1,5 @@
 /** Starts the ranks of a training job: rank 0 is this thread, the others are workers. */
+import { modulesOf } from "../bijections/index.js";
 import { alone, type Communicator } from "../engine/communicator.js";
 import { Team } from "../ranks/team.js";
 import {
@@ -19,6 +20,8 @@ export const trainingProgram: RankProgram = {
 /** What such a rank is told. */
 export interface RankTask {
   job: TrainingJob;
+  /** Of bijections that the package does not know. */
+  modules: readonly string[];
   shared: SharedRanks;
   rank: number;
 }
@@ -48,10 +51,11 @@ export async function startRanks(
       kill: async () => {},
     };
   }
+  const modules = modulesOf(job.declaration.bijections);
   const shared = sharedRanks(size, sums);
   const communicator = new ThreadCommunicator(shared, 0);
   const team = await Team.start(program, size);
-  const done = team.run((rank): RankTask => ({ job, shared, rank }));
+  const done = team.run((rank): RankTask => ({ job, modules, shared, rank }));
   team.failure.catch(() => communicator.abort());
   return {
     communicator,

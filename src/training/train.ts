@@ -49,7 +49,7 @@ export async function train(
   const ranks = await startRanks(job, size, trainer.sums, program);
   const turns = new Turns();
   // A step may take a minute.
-  trainer.flow.pause = () => turns.give();
+  trainer.flow.chain.pause = () => turns.give();
   try {
     let stopped = (await hooks.onStart?.(trainer)) === true;
     while (trainer.step < job.options.steps && !stopped) {
@@ -67,6 +67,6 @@ export async function train(
     await ranks.kill();
     throw cause;
   } finally {
-    trainer.flow.pause = null;
+    trainer.flow.chain.pause = null;
   }
 }

@@ -10,6 +10,7 @@ import { ReferenceEngine } from "../engine/reference/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
+import type { PassKey } from "../logdet/probes.js";
 import { Table } from "../table.js";
 // Named otherwise: linters take `fit` for a test that shuts out the others.
 import { fit as fitFlow } from "./fit.js";
@@ -173,17 +174,21 @@ describe("every step of training", () => {
 
   it("has learned noise of its own, and so has every sample, in every pass", async () => {
     const training = await imageTrainer("variational");
-    const dequantizer = training.flow.dequantizer!;
-    const draw = vi.spyOn(dequantizer, "draw");
+    const [step] = training.flow.preprocessing;
+    const forward = step.forward.bind(step);
+    let passes: { pass: PassKey; count: number; noisy: Float64Array }[] = [];
+    vi.spyOn(step, "forward").mockImplementation(async (rows, pass) => {
+      await forward(rows, pass);
+      // The logit works in place.
+      passes.push({ pass, count: rows.count, noisy: rows.values.slice() });
+    });
     const noise = async (step: number) => {
-      draw.mockClear();
+      passes = [];
       await training.advance();
-      const passes = draw.mock.calls.map((call, i) => ({ call, result: draw.mock.results[i] }));
       const rows: string[] = [];
-      for (const { call, result } of passes.slice(-2)) {
-        expect(call[2], "the key of the noise").toMatchObject({ seed: 3, step });
-        const { noisy } = await result.value;
-        for (let i = 0; i < call[1]; i++) {
+      for (const { pass, count, noisy } of passes.slice(-2)) {
+        expect(pass, "the key of the noise").toMatchObject({ seed: 3, step });
+        for (let i = 0; i < count; i++) {
           rows.push(Array.from(noisy.subarray(4 * i, 4 * i + 4), (x: number) => (x % 1).toFixed(3)).join());
         }
       }
@@ -192,7 +197,6 @@ describe("every step of training", () => {
     const rows = [...(await noise(0)), ...(await noise(1)), ...(await noise(2))];
     expect(rows.length).toBe(18);
     expect(new Set(rows).size, "different noises of 3 steps of 6 images").toBe(18);
-    draw.mockRestore();
   });
 
   it("leaves the concatenation alone until it is learned", async () => {

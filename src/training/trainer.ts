@@ -1,5 +1,4 @@
 /** Training, one step at a time: every rank runs a Trainer, and does some pieces of each batch. */
-import { Actnorm } from "../bijections/actnorm.js";
 import type { DataSource } from "../data/source.js";
 import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
@@ -102,26 +101,30 @@ export class Trainer {
     );
     this.#adam = new Adam(flow.parameters, options);
     this.#average = options.averaging ? new AveragedWeights(flow.parameters, options.averaging) : null;
-    this.#sum = new Float64Array(flow.gradients.gradientLength + SCALARS + flow.bijections.length);
+    this.#sum = new Float64Array(flow.gradients.gradientLength + SCALARS + flow.chain.length);
     this.#pieces = pieces(options.batch, flow.capacity, communicator.size, this.#sum.length);
     this.#samples = new Float64Array(Math.ceil(options.batch / this.#pieces) * columns);
   }
 
   /** What the ranks sum at a time. */
   get sums(): Sums {
-    const length = Math.max(...this.flow.shapes.map(({ channels }) => 2 * channels));
+    const length = Math.max(...this.flow.chain.shapes.map(({ channels }) => 2 * channels));
     return { length, pieces: this.#pieces, pieceLength: this.#sum.length };
   }
 
   /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
-  async advance(): Promise<StepResult> {
+  advance(): Promise<StepResult> {
+    return this.flow.inTurn(() => this.#advance());
+  }
+
+  async #advance(): Promise<StepResult> {
     const { flow } = this;
     const { schedule = [], warmUp, clip } = this.options;
     const { gradient } = flow.parameters;
     await flow.iterate();
     flow.prepare();
-    if (this.step % CERTAIN_EVERY === CERTAIN_EVERY - 1) flow.makeCertain();
-    if (this.step === 0) await this.#startActnorms();
+    if (this.step % CERTAIN_EVERY === CERTAIN_EVERY - 1) flow.chain.makeCertain();
+    if (this.step === 0) await this.#initialise();
     const rate = rateAt(this.step, this.learningRate, schedule, warmUp);
     const shared = Float64Array.of(this.#communicator.rank === 0 ? rate : 0);
     const work = (piece: number, values: Float64Array) => this.#workOn(piece, values);
@@ -146,7 +149,7 @@ export class Trainer {
     const scalars = values.subarray(gradientLength, gradientLength + SCALARS).fill(0);
     const blames = values.subarray(gradientLength + SCALARS).fill(0);
     // From zero for every piece: sums of fractions would otherwise depend on what this rank has done before.
-    for (const { counts } of flow.bijections) if (counts) Object.assign(counts, emptyCounts());
+    for (const { counts } of flow.chain.bijections) if (counts) Object.assign(counts, emptyCounts());
     for (const [samples, count, key] of this.#passes(piece, this.#pieces, this.#samples)) {
       await this.#objective.write(samples, count, key);
       const sum = await this.#objective.pass(samples, count, 1 / batch, key);
@@ -154,7 +157,7 @@ export class Trainer {
       scalars[0] += sum / batch;
     }
     await flow.gradients.takeGradient(values.subarray(0, gradientLength));
-    for (const { counts } of flow.bijections) {
+    for (const { counts } of flow.chain.bijections) {
       if (!counts) continue;
       scalars[1] += counts.unconverged;
       scalars[2] += counts.evaluations;
@@ -176,9 +179,10 @@ export class Trainer {
     }
   }
 
-  /** Actnorms in order, each from the whole batch's statistics at its place in the chain. */
-  async #startActnorms(): Promise<void> {
+  /** Bijections that start from data, in order, each from the whole batch's statistics at its place in the chain. */
+  async #initialise(): Promise<void> {
     const { flow } = this;
+    const { chain } = flow;
     // How far the batch has come through the chain, and its points there: no block is computed twice.
     let reached = 0;
     const { rank, size } = this.#communicator;
@@ -189,19 +193,20 @@ export class Trainer {
       key,
       rows: new Float64Array(0),
     }));
-    for (const [i, bijection] of flow.bijections.entries()) {
-      if (!(bijection instanceof Actnorm) || bijection.started.values[0] === 1) continue;
-      const { channels, height, width } = flow.shapes[i];
+    for (const [i, bijection] of chain.bijections.entries()) {
+      if (!bijection.uninitialised || !bijection.initialise) continue;
+      const { channels, height, width } = chain.shapes[i];
       const sums = new Float64Array(2 * channels);
       const share = 1 / (this.options.batch * height * width);
       for (const chunk of chunks) {
         const { values, count, key, rows } = chunk;
         if (reached === 0) await this.#objective.write(values, count, key);
         else {
-          const { tensor, offset } = flow.point(reached, count);
+          const { tensor, offset } = chain.point(reached, count);
           flow.engine.write(tensor, rows, offset);
         }
-        const point = await flow.forwardValues(count, i, reached);
+        await chain.forward(count, key, null, reached, i);
+        const point = chain.point(i, count);
         if (reached === 0) chunk.rows = new Float64Array(flow.dim * point.lanes);
         await flow.engine.read(point.tensor, chunk.rows, point.offset);
         // [channel][place][sample], and lanes beyond the samples.
@@ -218,37 +223,35 @@ export class Trainer {
       await this.#communicator.allReduce(sums);
       const mean = sums.subarray(0, channels);
       const variance = mean.map((m, j) => Math.max(0, sums[channels + j] - m * m));
-      bijection.start(mean, variance, this.options.batch);
+      bijection.initialise(mean, variance, this.options.batch);
     }
   }
 
   /** The bijection whose output is the first that is not finite (the last one if only the density is not). */
   async #firstNotFinite(count: number): Promise<number> {
     const { flow } = this;
-    for (let i = 0; i < flow.bijections.length; i++) {
-      const point = flow.point(i + 1, count);
+    for (let i = 0; i < flow.chain.length; i++) {
+      const point = flow.chain.point(i + 1, count);
       const values = new Float64Array(flow.dim * point.lanes);
       await flow.engine.read(point.tensor, values, point.offset);
       if (!allFinite(values)) return i;
     }
-    return flow.bijections.length - 1;
+    return flow.chain.length - 1;
   }
 
   #checkFinite(loss: number): void {
     const { gradient, list } = this.flow.parameters;
-    const where = (block: number) => `block ${block + 1} (${this.flow.bijections[block].kind})`;
     if (!Number.isFinite(loss)) {
       const block = this.#sum
         .subarray(this.flow.gradients.gradientLength + SCALARS)
         .findIndex((count) => count > 0);
       throw new FlowError(
         "numerical",
-        `the loss became ${loss} at step ${this.step + 1}, in ${where(Math.max(block, 0))}`,
+        `the loss became ${loss} at step ${this.step + 1}, in ${this.flow.chain.placeOf(Math.max(block, 0))}`,
       );
     }
     if (allFinite(gradient)) return;
-    const name = list.find((p) => !allFinite(p.gradient))?.name ?? "";
-    const place = name.startsWith("dequantizer.") ? "the noise" : where(Number(name.split(".")[1] ?? 0));
+    const place = list.find((p) => !allFinite(p.gradient))?.owner;
     throw new FlowError("numerical", `a gradient is no longer finite at step ${this.step + 1}, in ${place}`);
   }
 

@@ -6,7 +6,7 @@ import { StochasticRegime } from "../../src/bijections/stochastic-regime.js";
 import { type Engine, lanesOf, type Matrix, matrix } from "../../src/engine/engine.js";
 import { Parameters } from "../../src/engine/parameters.js";
 import { Purpose, Random } from "../../src/engine/random.js";
-import { Probes } from "../../src/logdet/probes.js";
+import { FRESH, Probes } from "../../src/logdet/probes.js";
 import { Network } from "../../src/networks/network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 
@@ -145,14 +145,13 @@ describe.each(engines)("a convolutional network on %s", (name, tolerance, create
       probe: "rademacher",
       probes: 1,
     } as const;
-    const probes = new Probes(estimator, 1);
-    probes.begin({ seed: 0, step: 0, first: 0, training: false, exact: true });
+    const probes = new Probes({ ...estimator, tolerance: 1e-5 });
+    const pass = { ...FRESH, exact: true };
     const solving = 8 * engine.epsilon;
     const regime = new StochasticRegime(network, {
       engine,
       capacity: samples,
       probes,
-      block: 0,
       tolerance: solving,
     });
     const [x, y] = [upload(engine, test.x), upload(engine, test.x)];
@@ -162,18 +161,18 @@ describe.each(engines)("a convolutional network on %s", (name, tolerance, create
       await engine.read(logDet.tensor, values);
       return values;
     };
-    await new Residual(engine, regime).forward(y, x, logDet);
+    await new Residual(engine, regime).forward(y, x, logDet, pass);
     expect(relativeError(await read(), test.logDetResidual)).toBeLessThan(tolerance);
 
     engine.fill(logDet, 0);
     const monotone = new Monotone(engine, regime);
-    await monotone.forward(y, x, logDet);
+    await monotone.forward(y, x, logDet, pass);
     expect(relativeError(await download(engine, y), test.monotone.y)).toBeLessThan(tolerance);
     expect(relativeError(await read(), test.monotone.logDet)).toBeLessThan(tolerance);
     const w = upload(engine, test.x);
     engine.combine(w, 1, x, 1, y);
     expect(relativeError(await download(engine, w), test.monotone.w)).toBeLessThan(tolerance);
-    await monotone.inverse(x, y, null);
+    await monotone.inverse(x, y, null, pass);
     expect(relativeError(await download(engine, x), test.x)).toBeLessThan(tolerance);
     expect(regime.counts.unconverged).toBe(0);
     if (name === "reference") expect(regime.counts.evaluations).toBeLessThan(120);

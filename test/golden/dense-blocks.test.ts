@@ -7,6 +7,7 @@ import { type Engine, matrix, paddedLanes } from "../../src/engine/engine.js";
 import { collectGradient } from "../../src/engine/gradients.js";
 import { Parameters } from "../../src/engine/parameters.js";
 import { Purpose, Random } from "../../src/engine/random.js";
+import { FRESH } from "../../src/logdet/probes.js";
 import { Network } from "../../src/networks/network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 
@@ -70,7 +71,7 @@ describe.each(engines)("dense blocks on %s", (_, tolerance, create) => {
         const y = upload(engine, test.x);
         const logDet = matrix(engine.tensor(x.lanes), 1, x.lanes);
         block.prepare();
-        await block.forward(y, x, logDet);
+        await block.forward(y, x, logDet, FRESH);
         expect(relativeError(await download(engine, y, count), expected.y)).toBeLessThan(tolerance);
         expect(relativeError(await download(engine, logDet, count), expected.logDet)).toBeLessThan(tolerance);
 
@@ -80,7 +81,7 @@ describe.each(engines)("dense blocks on %s", (_, tolerance, create) => {
           engine,
           test.cotangent.logDet.map((v: number) => [v]),
         );
-        await block.backward(xBar, yBar, logDetBar);
+        await block.backward(xBar, yBar, logDetBar, FRESH);
         await collectGradient(block);
         expect(relativeError(await download(engine, xBar, count), expected.gradient.x)).toBeLessThan(
           tolerance,
@@ -99,7 +100,7 @@ describe.each(engines)("dense blocks on %s", (_, tolerance, create) => {
 
         const back = upload(engine, test.x);
         engine.fill(logDet, 0);
-        await block.inverse(back, y, logDet);
+        await block.inverse(back, y, logDet, FRESH);
         expect(relativeError(await download(engine, back, count), test.x)).toBeLessThan(tolerance);
         const negative = expected.logDet.map((v: number) => -v);
         expect(relativeError(await download(engine, logDet, count), negative)).toBeLessThan(tolerance);

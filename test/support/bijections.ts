@@ -7,6 +7,7 @@ import { Residual } from "../../src/bijections/residual.js";
 import type { Engine, Matrix } from "../../src/engine/engine.js";
 import { collectGradient } from "../../src/engine/gradients.js";
 import { Parameters } from "../../src/engine/parameters.js";
+import { FRESH } from "../../src/logdet/probes.js";
 import { type NetworkOptions, smallNetwork } from "./networks.js";
 import { download, type Rows, testRandom, upload } from "./rows.js";
 
@@ -51,7 +52,7 @@ export class Probe {
       this.#engine,
       rows.map(() => [0]),
     );
-    await this.bijection[direction](out, input, logDet);
+    await this.bijection[direction](out, input, logDet, FRESH);
     return { out: await this.#rows(out, rows), logDet: (await this.#rows(logDet, rows)).flat() };
   }
 
@@ -74,6 +75,7 @@ export class Probe {
         this.#engine,
         logDetBar.map((bar) => [bar]),
       ),
+      FRESH,
     );
     await collectGradient(this.bijection);
     return this.#rows(xBar, yBar);

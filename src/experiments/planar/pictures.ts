@@ -2,6 +2,7 @@
 import { toySource } from "../../data/source.js";
 import { type ToyDensity, toyDensity } from "../../data/toy/index.js";
 import type { Flow } from "../../flows/flow.js";
+import { flowPath } from "../../flows/path.js";
 import {
   densityFigure,
   type Extent,
@@ -126,9 +127,10 @@ export async function transportPicture({ data, baseline, monotone }: Pair): Prom
 
 async function stagesOf(flow: Flow, extent: Extent, points: Table): Promise<Stage[]> {
   const grid = gridLines(extent);
-  const ofGrid = await carried(flow, grid);
-  const ofPoints = await carried(flow, points);
-  const last = flow.bijections.length;
+  // The rows before the first bijection, after it, after the second, and so on.
+  const ofGrid = (await flowPath(flow, grid)).points;
+  const ofPoints = (await flowPath(flow, points)).points;
+  const last = flow.chain.length;
   return STAGES.filter((stage) => stage <= last).map((stage) => ({
     title: stage === 0 ? "x" : stage === last ? `z, after ${last} blocks` : `after ${stage} blocks`,
     lines: Array.from({ length: 2 * LINES }, (_, line) =>
@@ -151,24 +153,4 @@ function gridLines([xmin, xmax, ymin, ymax]: Extent): Table {
     }
   }
   return table;
-}
-
-/** The rows before the first bijection, after it, after the second, and so on. */
-async function carried(flow: Flow, rows: Table): Promise<Table[]> {
-  const { dim, capacity, engine } = flow;
-  const stages = Array.from({ length: flow.bijections.length + 1 }, () => new Table(rows.rows, dim));
-  for (let start = 0; start < rows.rows; start += capacity) {
-    const count = Math.min(capacity, rows.rows - start);
-    flow.write(rows.slice(start, start + count).values, count);
-    await flow.forwardValues(count);
-    for (const [i, stage] of stages.entries()) {
-      const { tensor, offset, lanes } = flow.point(i, count);
-      const values = new Float64Array(dim * lanes);
-      await engine.read(tensor, values, offset);
-      for (let n = 0; n < count; n++) {
-        for (let j = 0; j < dim; j++) stage.values[(start + n) * dim + j] = values[j * lanes + n];
-      }
-    }
-  }
-  return stages;
 }

@@ -1,8 +1,5 @@
 /** How a trained flow follows the staircase: its values, slopes and errors on a grid, and the slopes it could have. */
-import { Actnorm } from "../../bijections/actnorm.js";
-import { slopeBounds } from "../../bijections/slopes.js";
 import { staircase, staircaseInterval } from "../../data/staircase.js";
-import type { Formulation } from "../../flows/declaration.js";
 import type { Flow } from "../../flows/flow.js";
 import { Table } from "../../table.js";
 
@@ -43,14 +40,10 @@ export async function measure(flow: Flow): Promise<Measures> {
 
 /** The slopes of a chain lie between the products of its bijections' least and greatest slopes. */
 function attainableSlopes(flow: Flow): Range {
-  return flow.bijections.reduce<Range>(
+  return flow.chain.bijections.reduce<Range>(
     ([least, most], bijection) => {
-      if (bijection instanceof Actnorm) {
-        const scale = Math.exp(bijection.logScale.values[0]);
-        return [least * scale, most * scale];
-      }
-      const bounds = slopeBounds[bijection.kind as Formulation](bijection.lipschitzBound?.() ?? 1);
-      return [least * bounds[0], most * bounds[1]];
+      const own = bijection.slopes?.() ?? [Number.NaN, Number.NaN];
+      return [least * own[0], most * own[1]];
     },
     [1, 1],
   );

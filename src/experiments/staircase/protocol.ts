@@ -2,7 +2,8 @@
  * 1-D fitting (Ahn et al. 2022): flows of two blocks fit a staircase on [-2, 2] by least squares. The four variants
  * differ in their bijections alone; every network in them is the same.
  */
-import type { BijectionDeclaration, FlowDeclaration, Formulation } from "../../flows/declaration.js";
+import type { BijectionDeclaration } from "../../bijections/index.js";
+import type { FlowDeclaration, Formulation } from "../../flows/declaration.js";
 import type { TrainingOptions } from "../../training/trainer.js";
 
 type Chain = readonly (Formulation | "actnorm")[];

@@ -3,7 +3,8 @@ import { matrix } from "../../engine/engine.js";
 import { type Parameter, Parameters } from "../../engine/parameters.js";
 import { Purpose, Random } from "../../engine/random.js";
 import { ReferenceEngine } from "../../engine/reference/engine.js";
-import { Network, type NetworkDeclaration } from "../../networks/network.js";
+import type { NetworkDeclaration } from "../../networks/declaration.js";
+import { Network } from "../../networks/network.js";
 
 export const networkKinds = ["multilayer", "dense"] as const;
 /** `orthonormal`: all singular values alike. `normal`: independent normal entries. */

@@ -17,6 +17,7 @@ import type { Random } from "../../engine/random.js";
 import { ReferenceEngine } from "../../engine/reference/engine.js";
 import { WasmEngine } from "../../engine/wasm/engine.js";
 import type { Formulation } from "../../flows/declaration.js";
+import { FRESH } from "../../logdet/probes.js";
 import { Network } from "../../networks/network.js";
 import { Table } from "../../table.js";
 import { Adam } from "../../training/adam.js";
@@ -159,7 +160,7 @@ export class LipschitzMap {
     const [input, out, logDet] = this.#places(rows);
     this.#engine.write(input.tensor, channels(samples.values, rows, columns, lanes));
     this.#engine.fill(logDet, 0);
-    await this.#blocks[formulation][direction](out, input, logDet);
+    await this.#blocks[formulation][direction](out, input, logDet, FRESH);
     const values = new Float64Array(lanes * columns);
     await this.#engine.read(out.tensor, values);
     const result = { out: new Table(rows, columns), logDet: new Float64Array(rows) };
@@ -214,7 +215,7 @@ export class LipschitzMap {
       const bars = loss(mapped);
       this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
       this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
-      await block.backward(inputBar, outputBar, logDetBar);
+      await block.backward(inputBar, outputBar, logDetBar, FRESH);
       await collectGradient(block);
       adam.update(step++, rate);
       return mapped;

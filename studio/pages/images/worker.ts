@@ -1,6 +1,6 @@
-/** Samples images: latents of the normal density, times the temperature, through the inverse of the flow. */
+/** Samples images: latents of the base distribution, times the temperature, through the inverse of the flow. */
 import "../../models/no-eval.js";
-import { decodeFlow, type Flow, latents, pixelTable } from "../../library.js";
+import { decodeFlow, type Flow, pixelTable } from "../../library.js";
 import { serve } from "../../models/serve.js";
 import type { ImagesNews, ImagesOrder } from "./messages.js";
 
@@ -14,7 +14,7 @@ serve<ImagesOrder, ImagesNews>(async (order) => {
     return { kind: "opened", parameters: flow.parameters.values.length };
   }
   const { turn, first, count, seed, temperature } = order;
-  const z = latents(first + count, flow.dim, seed).slice(first, first + count);
+  const z = flow.latents(first + count, seed).slice(first, first + count);
   for (let i = 0; i < z.values.length; i++) z.values[i] *= temperature;
   const { x } = await flow.inverse(z, { logDet: false });
   return { kind: "images", turn, first, pixels: pixelTable(x, levels).values };

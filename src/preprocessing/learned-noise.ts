@@ -7,19 +7,23 @@
 
 import { type Engine, type Matrix, paddedLanes } from "../engine/engine.js";
 import { type GradientSource, joint } from "../engine/gradients.js";
-import type { Parameters } from "../engine/parameters.js";
+import type { ParameterMaker } from "../engine/parameters.js";
 import { Purpose, Random } from "../engine/random.js";
 import type { PassKey } from "../logdet/probes.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
 import { Network, type Views, type Workspace } from "../networks/network.js";
-import type { FlowDeclaration, NetworkOptions } from "./declaration.js";
+import type { Shape } from "../shape.js";
+import type { Preprocessing, Rows } from "./preprocessing.js";
 
 /** The deviation of v where s(x) = 0: sigmoid(v) is then almost uniform, so training starts from uniform noise. */
 const DEVIATION = 1.7;
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 
-export class Dequantizer {
+export class LearnedNoise implements Preprocessing {
+  readonly term = "noise";
+  readonly drawn = true;
   readonly #engine: Engine;
-  readonly #image: NonNullable<FlowDeclaration["image"]>;
+  readonly #image: Shape & { readonly levels: number };
   readonly #dim: number;
   /** m and s. */
   readonly gradients: GradientSource;
@@ -37,9 +41,9 @@ export class Dequantizer {
   /** `randoms` start the weights of m and of s; `capacity` is the most images of a call. */
   constructor(
     engine: Engine,
-    parameters: Parameters,
-    image: NonNullable<FlowDeclaration["image"]>,
-    network: NetworkOptions,
+    parameters: ParameterMaker,
+    image: Shape & { readonly levels: number },
+    network: NetworkDeclaration,
     randoms: readonly [Random, Random],
     capacity: number,
   ) {
@@ -71,25 +75,21 @@ export class Dequantizer {
   }
 
   /**
-   * Pixels with noise, and log q(u | x) in nats, of `count` images (row-major). What the images hold beyond whole
-   * pixels is left out. The noise of an image is named by the key's seed and step and the image's number. Images with
-   * numbers outside of 0 to `levels` are marked in `outside`, and drawn as if they were black.
+   * Pixels with noise in place of images, minus log q(u | x). What the images hold beyond whole pixels is left out. The
+   * noise of an image is named by the seed and step of the pass and the image's number. Images with numbers outside of 0 to
+   * `levels` are marked, and drawn as if they were black.
    */
-  async draw(
-    images: ArrayLike<number>,
-    count: number,
-    { seed, step, first }: Pick<PassKey, "seed" | "step" | "first">,
-  ): Promise<{ noisy: Float64Array; logDensity: Float64Array; outside: Uint8Array }> {
+  async forward(rows: Rows, { seed, step, first }: PassKey): Promise<void> {
+    const { values: images, count, term, outside } = rows;
     const dim = this.#dim;
     const lanes = paddedLanes(this.#engine, count);
     const { levels } = this.#image;
-    const outside = Uint8Array.from({ length: count }, (_, i) => {
+    for (let i = 0; i < count; i++) {
       for (let j = 0; j < dim; j++) {
         const x = images[i * dim + j];
-        if (!(x >= 0 && x <= levels)) return 1;
+        if (!(x >= 0 && x <= levels)) outside[i] = 1;
       }
-      return 0;
-    });
+    }
     const pixelOf = (i: number, j: number) =>
       outside[i] ? 0 : Math.min(Math.floor(images[i * dim + j]), levels - 1);
     const pixels = this.#pixels.fill(0);
@@ -106,8 +106,6 @@ export class Dequantizer {
       await this.#read(output, this.#outputs[n]);
     }
     const [means, logDeviations] = this.#outputs;
-    const noisy = new Float64Array(count * dim);
-    const logDensity = new Float64Array(count);
     const random = new Random(seed, Purpose.dequantization);
     for (let i = 0; i < count; i++) {
       random.seek(step, first + i);
@@ -118,20 +116,18 @@ export class Dequantizer {
         this.#deviate[at] = Math.exp(s) * epsilon;
         const v = means[at] + this.#deviate[at];
         this.#v[at] = v;
-        noisy[i * dim + j] = pixelOf(i, j) + sigmoid(v);
+        images[i * dim + j] = pixelOf(i, j) + sigmoid(v);
         // ln du/dv = ln(u (1 - u)) = -|v| - 2 ln(1 + e^-|v|).
         const size = Math.abs(v);
-        logDensity[i] -= epsilon ** 2 / 2 + HALF_LOG_TWO_PI + s - size - 2 * Math.log1p(Math.exp(-size));
+        term[i] += epsilon ** 2 / 2 + HALF_LOG_TWO_PI + s - size - 2 * Math.log1p(Math.exp(-size));
       }
     }
-    return { noisy, logDensity, outside };
   }
 
-  /**
-   * The gradient of weight * sum of log q plus a function of the noisy pixels of the last `draw`, whose derivatives
-   * are `noisyBar` (row-major); it is left to be collected.
-   */
-  backward(noisyBar: Float64Array, count: number, weight: number): void {
+  /** What was drawn is left out of points that come back. */
+  inverse(): void {}
+
+  backward(noisyBar: Float64Array, count: number, termBar: number): void {
     const dim = this.#dim;
     const lanes = paddedLanes(this.#engine, count);
     const [meanBars, logDeviationBars] = this.#outputs;
@@ -141,9 +137,9 @@ export class Dequantizer {
       for (let j = 0; j < dim; j++) {
         const at = j * lanes + i;
         const u = sigmoid(this.#v[at]);
-        const vBar = noisyBar[i * dim + j] * u * (1 - u) - weight * (1 - 2 * u);
+        const vBar = noisyBar[i * dim + j] * u * (1 - u) + termBar * (1 - 2 * u);
         meanBars[at] = vBar;
-        logDeviationBars[at] = vBar * this.#deviate[at] - weight;
+        logDeviationBars[at] = vBar * this.#deviate[at] + termBar;
       }
     }
     for (const [n, network] of this.#networks.entries()) {

@@ -12,17 +12,19 @@ import { collectGradient } from "../engine/gradients.js";
 import { Random } from "../engine/random.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import type { PassKey } from "../logdet/probes.js";
+import type { FlowDeclaration } from "../flows/declaration.js";
+import { Flow } from "../flows/flow.js";
+import { imageFlow } from "../flows/image-flow.js";
+import { FRESH, type PassKey } from "../logdet/probes.js";
+import type { NetworkDeclaration } from "../networks/declaration.js";
 import { Table } from "../table.js";
 import { objective } from "../training/objectives.js";
 import { Trainer, type TrainingOptions } from "../training/trainer.js";
-import type { FlowDeclaration, NetworkOptions } from "./declaration.js";
-import { Flow } from "./flow.js";
-import { imageFlow } from "./image-flow.js";
+import { Rows } from "./preprocessing.js";
 
 afterEach(() => vi.restoreAllMocks());
 
-const NETWORK: NetworkOptions = {
+const NETWORK: NetworkDeclaration = {
   kind: "dense",
   depth: 1,
   growth: 2,
@@ -100,11 +102,18 @@ it("draws by the numbers of the rows, and of whole pixels alone", async () => {
   expect(await flow.logProb(x, { seed: 5 })).not.toEqual(all);
 });
 
+/** Images with the noise that the flow draws for them. */
+async function noise(flow: Flow, images: ArrayLike<number>, count: number, pass: Partial<PassKey> = {}) {
+  const rows = new Rows(images, count, flow.dim);
+  await flow.preprocessing[0].forward(rows, { ...FRESH, ...pass });
+  return rows;
+}
+
 it("draws other noise for another step, seed and image", async () => {
   const flow = await randomFlow(declaration(2, 2));
   const image = PIXELS.subarray(0, 4);
   const draw = async (key: Partial<PassKey>) =>
-    (await flow.dequantizer!.draw(image, 1, { seed: 4, step: 1, first: 2, ...key })).noisy;
+    (await noise(flow, image, 1, { seed: 4, step: 1, first: 2, ...key })).values;
   const own = await draw({});
   expect(await draw({})).toEqual(own);
   for (const key of [{ seed: 5 }, { step: 2 }, { first: 3 }]) {
@@ -120,13 +129,9 @@ async function drawn(flow: Flow, image: readonly number[], rows: readonly (reado
   const next = rows.flat().values();
   vi.spyOn(Random.prototype, "normal").mockImplementation(() => next.next().value as number);
   const images = rows.flatMap(() => image);
-  const { noisy, logDensity } = await flow.dequantizer!.draw(images, rows.length, {
-    seed: 0,
-    step: 0,
-    first: 0,
-  });
+  const { values, term } = await noise(flow, images, rows.length);
   vi.restoreAllMocks();
-  return { u: noisy.map((x, i) => x - images[i]), logDensity };
+  return { u: values.map((x, i) => x - images[i]), logDensity: term.map((l) => -l) };
 }
 
 /** Weights of the trapezoidal rule on these points. */
@@ -179,8 +184,8 @@ describe("the density of the noise", () => {
     );
     const masses = weights(u).map((w, i) => w * Math.exp(logDensity[i]));
     const images = new Float64Array(count).fill(3);
-    const { noisy } = await flow.dequantizer!.draw(images, count, { seed: 9, step: 0, first: 0 });
-    const draws = noisy.map((x) => x - 3).sort();
+    const { values } = await noise(flow, images, count, { seed: 9 });
+    const draws = values.map((x) => x - 3).sort();
     let below = 0;
     let passed = 0;
     let worst = 0;
