@@ -28,12 +28,8 @@ const PLANTED: readonly Planted[] = [
       "const roulette: Roulette = training || series",
     ],
     ["the same probe for all samples", "first + s)", "first)"],
-    ["the same probes at every step", "return this.#pass.step * this.#blocks + block", "return block"],
-    [
-      "the same probes in every block",
-      "return this.#pass.step * this.#blocks + block",
-      "return this.#pass.step",
-    ],
+    ["the same probes at every step", "return step * this.#blocks + block", "return block"],
+    ["the same probes in every block", "return step * this.#blocks + block", "return step"],
   ]),
   ...at("src/bijections/stochastic-regime.ts", [
     ["the series one term short", "k <= count", "k < count"],
@@ -43,7 +39,7 @@ const PLANTED: readonly Planted[] = [
   ...at("src/training/evaluate.ts", [
     ["bits/dim with ln 10", "Math.LN2", "Math.LN10"],
     ["a standard error of single rows", "Math.sqrt(variance / rows)", "Math.sqrt(variance)"],
-    ["a variance over all rows", "Math.max(1, rows - 1)", "rows"],
+    ["a variance over all rows", "squares / (rows - 1)", "squares / rows"],
     [
       "evaluation of all rows but one",
       "Math.min(samples, source.testRows)",
@@ -112,7 +108,7 @@ const PLANTED: readonly Planted[] = [
     ["the averaged weights kept after a test", "this.flow.parameters.values.set(current);", ";"],
     ["Adam's moments not restored", "own.set(moments);", ";"],
     ["averaged weights not restored", "this.#average?.restore(state.average);", ";"],
-    ["actnorms started anew by a restored run", "bijection.started.values[0] === 1", "false"],
+    ["actnorms started anew by a restored run", "!bijection.uninitialised || ", ""],
     [
       "actnorms started by the mean of squares",
       "Math.max(0, sums[channels + j] - m * m)",
@@ -134,7 +130,11 @@ const PLANTED: readonly Planted[] = [
     ],
     ["nats for bits", "source.image ? bitsPerDimension(1, source.dim) : 1", "1"],
     ["a standard error in nats beside bits", "perNat * test.standardError", "test.standardError"],
-    ["a test by few samples at the end", "score.measure(pool, testSamples)", "score.measure(pool, 10)"],
+    [
+      "a test by few samples at the end",
+      "score.measure(pool, testSamples, failures)",
+      "score.measure(pool, 10, failures)",
+    ],
   ]),
   ...at("src/networks/network.ts", [
     [
@@ -203,27 +203,18 @@ const PLANTED: readonly Planted[] = [
       "pixels[i] + noise.seek(0, index).uniform()",
     ],
   ]),
-  ...at("src/flows/dequantizer.ts", [
+  ...at("src/preprocessing/learned-noise.ts", [
     ["the same learned noise at every step", "random.seek(step, first + i)", "random.seek(0, first + i)"],
     ["the same learned noise for all images", "random.seek(step, first + i)", "random.seek(step, 0)"],
   ]),
   ...at("src/flows/flow.ts", [
-    ["learned noise that costs nothing", "this.#startLogDet[i] -= logDensity[i];", ";"],
     [
-      "the same starting weights in every block",
-      "new Random(seed, Purpose.initialisation, i)",
-      "new Random(seed, Purpose.initialisation)",
+      "the terms of the preprocessing left out",
+      "...this.#terms.map((term) => term.values)]",
+      "...this.#terms.map((term) => term.values.map(() => 0))]",
     ],
-    [
-      "the same starting weights for every seed",
-      "new Random(seed, Purpose.initialisation, i)",
-      "new Random(0, Purpose.initialisation, i)",
-    ],
-    [
-      "the log-determinant of the start left out",
-      "if (before && wanted) numbers[i] += this.#startLogDet[i];",
-      ";",
-    ],
+    ["a term of the preprocessing that goes on growing", "rows.term.fill(0);", ";"],
+    ["a pass that takes the flow's memory out of turn", "this.#turn.then(work)", "work()"],
     [
       "evaluation as in training",
       "first: first + start, training: false",
@@ -240,7 +231,7 @@ const PLANTED: readonly Planted[] = [
       "await this.iterate(LAST_ROUNDS);\n    this.prepare();",
       "await this.iterate(LAST_ROUNDS);",
     ],
-    ["learned noise without power iteration", "await this.dequantizer?.iterate(rounds);", ";"],
+    ["learned noise without power iteration", "await step.iterate?.(rounds);", ";"],
   ]),
   ...at("src/flows/certificate.ts", [
     [
@@ -251,16 +242,34 @@ const PLANTED: readonly Planted[] = [
     ["certify without its round-trip limit", "!(roundTrip < LIMITS.roundTrip)", "roundTrip < 0"],
     ["certify without its log-determinant limit", "!(logDet.error < logDet.limit)", "logDet.error < 0"],
   ]),
-  ...at("src/flows/start.ts", [
-    ["standardisation without its log-slope", "-Math.log(deviation[j])", "0"],
-    ["logits without the width of a level", "Math.log(share / levels)", "Math.log(share)"],
+  ...at("src/flows/chain.ts", [
+    [
+      "the same starting weights in every block",
+      "new Random(seed, Purpose.initialisation, i)",
+      "new Random(seed, Purpose.initialisation)",
+    ],
+    [
+      "the same starting weights for every seed",
+      "new Random(seed, Purpose.initialisation, i)",
+      "new Random(0, Purpose.initialisation, i)",
+    ],
+  ]),
+  ...at("src/preprocessing/standardisation.ts", [
+    ["standardisation without its log-slope", "term[i] -= this.#logDeviations[j]", "term[i] -= 0"],
+  ]),
+  ...at("src/preprocessing/logit.ts", [
+    ["logits without the width of a level", "Math.log(this.#share / this.#levels)", "Math.log(this.#share)"],
   ]),
   ...at("src/bijections/actnorm.ts", [
     ["an actnorm that counts a pixel once", "this.#places * this.logScale.values", "this.logScale.values"],
     ["its gradient of one pixel", "this.#places * sums[2 * this.#dim]", "sums[2 * this.#dim]"],
   ]),
-  ...at("src/flows/samples.ts", [
+  ...at("src/bases/normal.ts", [
     ["the same latent for all samples", "random.seek(0, i)", "random.seek(0, 0)"],
+  ]),
+  ...at("src/bases/host-base.ts", [
+    ["the same draw of a base for all samples", "random.seek(0, i)", "random.seek(0, 0)"],
+    ["a base's gradient from the steps before", "gradient.fill(0);", ";"],
   ]),
 ];
 

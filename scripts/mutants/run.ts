@@ -39,9 +39,16 @@ import { Related } from "./tree.ts";
 import { Types } from "./types.ts";
 import { type Outcome, Worker } from "./worker.ts";
 
-const CORE = ["bijections", "logdet", "solvers", "networks", "training", "flows"].map(
-  (name) => `src/${name}`,
-);
+const CORE = [
+  "bases",
+  "preprocessing",
+  "bijections",
+  "logdet",
+  "solvers",
+  "networks",
+  "training",
+  "flows",
+].map((name) => `src/${name}`);
 const FOLDERS = [...CORE, "kernels"];
 /** Tests of single modules; those of the program join in where only it uses a file. */
 const TESTS = ["src", "test/golden"];
