@@ -14,11 +14,11 @@ import type { Regime } from "./regime.js";
  */
 export class Monotone extends LipschitzBlock {
   readonly kind = "monotone";
-  readonly #scale: number;
+  readonly scale: number;
 
   constructor(engine: Engine, regime: Regime, scale = 1) {
     super(engine, regime);
-    this.#scale = scale;
+    this.scale = scale;
   }
 
   async forward(y: Matrix, x: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void> {
@@ -34,15 +34,15 @@ export class Monotone extends LipschitzBlock {
   /** w + sign G(w) = 2 input / s, out = s w - input. */
   async #cayley(out: Matrix, input: Matrix, sign: 1 | -1, pass: PassKey): Promise<void> {
     const target = this.regime.vector(0, input);
-    this.engine.combine(target, 2 / this.#scale, input);
+    this.engine.combine(target, 2 / this.scale, input);
     await this.regime.solve(out, target, target, sign, pass);
-    this.engine.combine(out, this.#scale, out, -1, input);
+    this.engine.combine(out, this.scale, out, -1, input);
   }
 
   /** (I + J)^T u = s yBar + (log-determinant's part), xBar = 2u / s - yBar; the parameters receive -(dG/dtheta)^T u. */
   async backward(xBar: Matrix, yBar: Matrix, logDetBar: Matrix | null, pass: PassKey): Promise<void> {
     const { engine, regime } = this;
-    const scale = this.#scale;
+    const { scale } = this;
     if (scale !== 1) engine.combine(yBar, scale, yBar);
     const right = regime.vector(0, yBar);
     const u = regime.vector(1, yBar);

@@ -47,6 +47,7 @@ Examples:
         `x -> z -> x       ${size(certificate.roundTripData)}  (${count} samples of the data)`,
         `z -> x -> z       ${size(certificate.roundTripLatent)}  (${count} samples of the base)`,
         logDetLine(flow, certificate),
+        ...jacobianLine(certificate),
         certificate.ok ? "certified" : "NOT certified",
       ]);
       if (failures.length > 0)
@@ -59,7 +60,8 @@ const size = (error: number) => (Number.isNaN(error) ? "not known" : error.toExp
 
 /** For JSON: what is not known is null. */
 function plain(certificate: Omit<Certificate, "failures">) {
-  const { blocks, roundTrip, roundTripData, roundTripLatent, logDetError, logDetLimit } = certificate;
+  const { blocks, roundTrip, roundTripData, roundTripLatent, logDetError, logDetLimit, jacobianError } =
+    certificate;
   return {
     ...certificate,
     blocks: blocks.map((block) => ({ ...block, lipschitzBound: orNull(block.lipschitzBound) })),
@@ -68,6 +70,7 @@ function plain(certificate: Omit<Certificate, "failures">) {
     roundTripLatent: orNull(roundTripLatent),
     logDetError: logDetError === null ? null : orNull(logDetError),
     logDetLimit: orNull(logDetLimit),
+    jacobianError: jacobianError === null ? null : orNull(jacobianError),
   };
 }
 
@@ -79,4 +82,10 @@ function logDetLine(flow: Flow, { logDetError, logDetSamples, logDetLimit }: Omi
     ? `means of estimates for ${logDetSamples} images against ${flow.dim <= LARGEST_JACOBIAN ? "whole Jacobians" : "estimates for the inverse map: whole Jacobians are too large"}; ${logDetLimit.toExponential(2)} allowed`
     : `${logDetSamples} samples, numerical Jacobian in float64`;
   return `${label}${size(logDetError)}  (${how})`;
+}
+
+/** The second line of images small enough. */
+function jacobianLine({ jacobianError }: Omit<Certificate, "failures">): string[] {
+  if (jacobianError === null) return [];
+  return [`whole Jacobian    ${size(jacobianError)}  (one image, numerical Jacobian in float64)`];
 }

@@ -1,13 +1,13 @@
 /**
  * A certificate of invertibility: true upper bounds on the Lipschitz constants of all networks, the error of
  * going there and back, and the log-determinant against that of a numerical Jacobian in float64; where it is
- * estimated, the mean of many estimates against that of whole Jacobians.
+ * estimated, the mean of many estimates against that of the flow's own whole Jacobians, and these, of images small enough,
+ * against numerical ones in float64.
  */
-import { ReferenceEngine } from "../engine/reference/engine.js";
-import { factorise } from "../engine/reference/linear-algebra.js";
 import { Table } from "../table.js";
 import { FailedRows } from "./failed-rows.js";
-import { Flow } from "./flow.js";
+import type { Flow } from "./flow.js";
+import { logDetOfChain, logDetOfMap, workOfChain } from "./numerical-log-det.js";
 
 /** What a flow in float32 has to keep to. */
 export const LIMITS = { lipschitz: 1, roundTrip: 1e-4, logDet: 1e-3 } as const;
@@ -23,10 +23,9 @@ const CHECKED_IMAGES = 4;
 /** Rows of the passes in which estimates are drawn: copies of those images. */
 const COPIES = 64;
 
-/** Half the distance of the central differences, about the cube root of float64's rounding. */
-const STEP = 6e-6;
-/** Evaluations that the numerical Jacobians may take, in samples times dimensions. */
+/** What the numerical Jacobians may take: of vectors samples times dimensions, of images multiply-adds. */
 const JACOBIAN_BUDGET = 1_000;
+const CHAIN_BUDGET = 5e8;
 
 export interface Certificate {
   ok: boolean;
@@ -48,6 +47,12 @@ export interface Certificate {
   logDetSamples: number;
   /** What it may be: of means of estimates some standard errors. */
   logDetLimit: number;
+  /**
+   * By how many nats the log-determinant of the flow's own whole Jacobian at the first image differs from that of a
+   * numerical one in float64, held to `LIMITS.logDet`; null of vectors and of images that are too large, NaN if one of
+   * the two has failed.
+   */
+  jacobianError: number | null;
   /** Rows of these maps on whose way a solve missed its tolerance, and others whose result was not finite. */
   unconverged: number;
   notFinite: number;
@@ -90,6 +95,7 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
   ]);
   const roundTripLatent = largestDifference(again, latents, [1]);
   const logDet = await (estimator ? estimateCheck(flow, data, collected) : exactCheck(flow, data, collected));
+  const jacobianError = estimator ? await jacobianCheck(flow, data, collected) : null;
   const unconverged = failed.reduce((sum, failures) => sum + failures.unconverged, 0);
   const notFinite = failed.reduce((sum, failures) => sum + failures.notFinite, 0);
   const roundTrip = larger(roundTripData, roundTripLatent);
@@ -114,6 +120,12 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
       : `is off by ${logDet.error.toExponential(2)} nats`;
     failures.push(`the log-determinant ${off}, not below ${Number(logDet.limit.toPrecision(3))}`);
   }
+  if (jacobianError !== null && !(jacobianError < LIMITS.logDet)) {
+    const off = Number.isNaN(jacobianError)
+      ? "is not known"
+      : `differs by ${jacobianError.toExponential(2)} nats from that of a numerical one in float64`;
+    failures.push(`the log-determinant of a whole Jacobian ${off}, not below ${LIMITS.logDet}`);
+  }
   if (unconverged > 0) failures.push(`the solver missed its tolerance for ${unconverged} rows`);
   if (notFinite > 0) failures.push(`${notFinite} rows have results that are not finite`);
   return {
@@ -125,6 +137,7 @@ export async function certify(flow: Flow, data: Table, latents: Table): Promise<
     logDetError: logDet.error,
     logDetSamples: logDet.samples,
     logDetLimit: logDet.limit,
+    jacobianError,
     unconverged,
     notFinite,
     failures,
@@ -177,9 +190,20 @@ async function exactCheck(flow: Flow, data: Table, collected: Collector): Promis
   const samples = Math.min(data.rows, Math.ceil(JACOBIAN_BUDGET / flow.dim));
   const rows = data.slice(0, samples);
   const { logDet } = await flow.forward(rows, collected());
-  const numerical = await numericalLogDet(flow, rows, collected);
-  const error = numerical.reduce((most, value, i) => larger(most, Math.abs(value - logDet[i])), 0);
-  return { error, samples, limit: LIMITS.logDet };
+  const numerical = await logDetOfMap(flow, rows, collected().failures);
+  return { error: largestError(numerical, logDet), samples, limit: LIMITS.logDet };
+}
+
+const largestError = (a: readonly number[], b: Float64Array) =>
+  a.reduce((most, value, i) => larger(most, Math.abs(value - b[i])), 0);
+
+/** The flow's own whole Jacobian at the first image against a numerical one in float64; null where that takes too long. */
+async function jacobianCheck(flow: Flow, data: Table, collected: Collector): Promise<number | null> {
+  if (workOfChain(flow) > CHAIN_BUDGET) return null;
+  const rows = data.slice(0, 1);
+  const { logDet } = await flow.forward(rows, { exact: true, ...collected() });
+  const numerical = await logDetOfChain(flow, rows, collected().failures);
+  return largestError(numerical, logDet);
 }
 
 /**
@@ -242,36 +266,4 @@ async function meanLogDet(
     squaredError[i] = squares / own.length / (own.length - 1);
   });
   return { mean, squaredError };
-}
-
-/** log|det| of the Jacobian of the forward map, by central differences on the reference engine. */
-async function numericalLogDet(flow: Flow, x: Table, collected: Collector): Promise<number[]> {
-  const { dim } = flow;
-  const exact = await Flow.create(flow.declaration, { engine: new ReferenceEngine() });
-  exact.parameters.load(new Map(flow.parameters.list.map((p) => [p.name, p.values])), "the flow");
-  exact.prepare();
-  const steps = Float64Array.from(
-    { length: dim },
-    (_, j) => STEP * (flow.declaration.standardisation?.deviation[j] ?? 1),
-  );
-  const probes = new Table(x.rows * dim * 2, dim);
-  for (let i = 0, row = 0; i < x.rows; i++) {
-    for (let j = 0; j < dim; j++) {
-      for (const sign of [1, -1]) {
-        probes.values.set(x.row(i), row * dim);
-        probes.values[row * dim + j] += sign * steps[j];
-        row++;
-      }
-    }
-  }
-  const { z } = await exact.forward(probes, collected());
-  return Array.from({ length: x.rows }, (_, i) => {
-    const jacobian = new Float64Array(dim * dim);
-    for (let j = 0; j < dim; j++) {
-      const row = (i * dim + j) * 2;
-      for (let k = 0; k < dim; k++)
-        jacobian[k * dim + j] = (z.at(row, k) - z.at(row + 1, k)) / (2 * steps[j]);
-    }
-    return factorise(jacobian).logDet;
-  });
 }

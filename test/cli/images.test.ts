@@ -75,6 +75,7 @@ describe("digits", () => {
     for (const { lipschitzBound } of certificate.blocks) expect(lipschitzBound).toBeLessThan(1);
     expect(certificate.roundTrip).toBeLessThan(1e-4);
     expect(certificate.logDetError).toBeLessThan(certificate.logDetLimit);
+    expect(certificate.jacobianError).toBeLessThan(1e-3);
   }, 120_000);
 });
 

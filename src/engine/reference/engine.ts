@@ -38,19 +38,17 @@ export class ReferenceEngine implements Engine {
   }
 
   linear(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix | null, biasLanes: number): void {
-    each(out, (r, l) => {
-      let sum = bias === null ? get(out, r, l) : l < biasLanes ? get(bias, r, 0) : 0;
-      for (let c = 0; c < input.rows; c++) sum += get(weight, r, c) * get(input, c, l);
-      return sum;
-    });
+    for (let r = 0; r < out.rows; r++) {
+      if (bias !== null) start(out, r, get(bias, r, 0), biasLanes);
+      for (let c = 0; c < input.rows; c++) addTo(out, r, get(weight, r, c), input, c);
+    }
   }
 
   linearTransposed(out: Matrix, weight: Matrix, input: Matrix, accumulate: boolean): void {
-    each(out, (c, l) => {
-      let sum = accumulate ? get(out, c, l) : 0;
-      for (let r = 0; r < input.rows; r++) sum += get(weight, r, c) * get(input, r, l);
-      return sum;
-    });
+    for (let c = 0; c < out.rows; c++) {
+      if (!accumulate) start(out, c, 0, 0);
+      for (let r = 0; r < input.rows; r++) addTo(out, c, get(weight, r, c), input, r);
+    }
   }
 
   outer(out: Matrix, a: Matrix, b: Matrix): void {
@@ -62,16 +60,15 @@ export class ReferenceEngine implements Engine {
   }
 
   convolution(out: Matrix, weight: Matrix, input: Matrix, bias: Matrix, grid: Grid, batch: number): void {
-    each(out, (r, l) => {
-      let sum = l < batch ? get(bias, r, 0) : 0;
+    for (let r = 0; r < out.rows; r++) {
+      start(out, r, get(bias, r, 0), batch);
       for (let tap = 0; tap < TAPS; tap++) {
-        const from = neighbour(l, tap, 1, grid, batch);
-        if (from === null) continue;
-        for (let c = 0; c < input.rows; c++)
-          sum += get(weight, r, tap * input.rows + c) * get(input, c, from);
+        for (const stretch of stretches(out.lanes, tap, 1, grid, batch)) {
+          for (let c = 0; c < input.rows; c++)
+            addTo(out, r, get(weight, r, tap * input.rows + c), input, c, stretch);
+        }
       }
-      return sum;
-    });
+    }
   }
 
   convolutionTransposed(
@@ -82,15 +79,15 @@ export class ReferenceEngine implements Engine {
     grid: Grid,
     batch: number,
   ): void {
-    each(out, (c, l) => {
-      let sum = accumulate ? get(out, c, l) : 0;
+    for (let c = 0; c < out.rows; c++) {
+      if (!accumulate) start(out, c, 0, 0);
       for (let tap = 0; tap < TAPS; tap++) {
-        const from = neighbour(l, tap, -1, grid, batch);
-        if (from === null) continue;
-        for (let r = 0; r < input.rows; r++) sum += get(weight, r, tap * out.rows + c) * get(input, r, from);
+        for (const stretch of stretches(out.lanes, tap, -1, grid, batch)) {
+          for (let r = 0; r < input.rows; r++)
+            addTo(out, c, get(weight, r, tap * out.rows + c), input, r, stretch);
+        }
       }
-      return sum;
-    });
+    }
   }
 
   convolutionOuter(out: Matrix, a: Matrix, b: Matrix, grid: Grid, batch: number): void {
@@ -387,6 +384,50 @@ function each(out: Matrix, value: (row: number, lane: number) => number): void {
   for (let r = 0; r < out.rows; r++) {
     for (let l = 0; l < out.lanes; l++) set(out, r, l, value(r, l));
   }
+}
+
+/** A row of the given value on its first lanes, and of zeros on the others. */
+function start(out: Matrix, row: number, value: number, lanes: number): void {
+  for (let l = 0; l < out.lanes; l++) set(out, row, l, l < lanes ? value : 0);
+}
+
+/** So many lanes from one on, and those of their neighbours. */
+interface Stretch {
+  readonly to: number;
+  readonly from: number;
+  readonly lanes: number;
+}
+
+/** Adds a multiple of a row to another one. */
+function addTo(
+  out: Matrix,
+  row: number,
+  factor: number,
+  input: Matrix,
+  inputRow: number,
+  { to, from, lanes }: Stretch = { to: 0, from: 0, lanes: out.lanes },
+): void {
+  const sums = (out.tensor as ReferenceTensor).values;
+  const { values } = input.tensor as ReferenceTensor;
+  const first = out.offset + row * out.stride + to;
+  const other = input.offset + inputRow * input.stride + from;
+  for (let i = 0; i < lanes; i++) sums[first + i] += factor * values[other + i];
+}
+
+/** The lanes whose neighbours at a tap, or with sign -1 at the opposite one, lie inside the image: a stretch for each of its rows. */
+function stretches(lanes: number, tap: number, sign: 1 | -1, grid: Grid, batch: number): Stretch[] {
+  const { height, width } = grid;
+  const samples = batch / (height * width);
+  const [dy, dx] = [sign * (Math.floor(tap / 3) - 1), sign * ((tap % 3) - 1)];
+  const found: Stretch[] = [];
+  for (let segment = 0; segment < lanes; segment += batch) {
+    for (let y = Math.max(0, -dy); y < height - Math.max(0, dy); y++) {
+      const x = Math.max(0, -dx);
+      const to = segment + (y * width + x) * samples;
+      found.push({ to, from: to + (dy * width + dx) * samples, lanes: (width - Math.abs(dx)) * samples });
+    }
+  }
+  return found;
 }
 
 /** The lane of a pixel's neighbour at a tap, or with sign -1 at the opposite one; null where that is outside the image. */
