@@ -12,7 +12,7 @@ import type { Run } from "../training/run.js";
 import { likelihood, testSamples } from "../training/train-run.js";
 import { integer, threadCount } from "./options.js";
 import { aligned, failureCounts, meanInWords, orNull, remark, report, requireAll } from "./output.js";
-import { openCertified, trainingSource, UNCERTIFIED } from "./run-model.js";
+import { openCertified, stepsOf, trainingSource, UNCERTIFIED } from "./run-model.js";
 
 interface EvaluateOptions {
   data?: string;
@@ -70,16 +70,11 @@ Examples:
       const seconds = (performance.now() - began) / 1000;
       const known = Number.isFinite(loss);
       const gap = entropy === null || !known ? null : loss - entropy;
-      // A run that is going on beyond its model has more steps in its configuration, and an imported one does not say.
-      const { origin, training } = run.config;
-      const { steps, msPerStep } = run.summary() ?? {
-        steps: origin ? null : training.steps,
-        msPerStep: null,
-      };
+      const summary = run.summary();
       const result = {
         run: run.path,
         data: name,
-        steps,
+        steps: stepsOf({ config: run.config, summary }, flow),
         rows,
         testLoss: orNull(loss),
         standardError: orNull(standardError),
@@ -89,7 +84,7 @@ Examples:
         unit,
         entropy,
         gap,
-        msPerStep,
+        msPerStep: summary?.msPerStep ?? null,
         seconds,
       };
       report(

@@ -6,7 +6,7 @@ import { reloadData } from "../experiments/data.js";
 import { uncertifiedBlocks } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
 import { dataSource } from "../training/job.js";
-import { Run } from "../training/run.js";
+import { Run, type RunConfig, type Summary } from "../training/run.js";
 import { remark } from "./output.js";
 
 export async function openModel(path: string): Promise<{ run: Run; flow: Flow }> {
@@ -15,6 +15,17 @@ export async function openModel(path: string): Promise<{ run: Run; flow: Flow }>
   const unguarded = run.remark();
   if (unguarded !== null) remark(unguarded);
   return { run, flow };
+}
+
+/**
+ * Steps that a run's model was trained for, by its own files; of a model that earlier versions wrote, by its summary or else
+ * the run's configuration, which may have more. An imported one does not say.
+ */
+export function stepsOf(
+  { config, summary }: { config: RunConfig; summary: Summary | null },
+  flow: Pick<Flow, "steps">,
+) {
+  return flow.steps ?? summary?.steps ?? (config.origin ? null : config.training.steps);
 }
 
 /** The option of commands whose results hang on the invertibility of a model. */

@@ -62,6 +62,8 @@ export class Flow implements FlowMaps {
   readonly capacity: number;
   /** Of the chain, the preprocessing and the base. */
   readonly gradients: GradientSource;
+  /** Steps of the training that its parameters come from, as its files say; null where that is not known. */
+  steps: number | null = null;
   readonly #logDet: Tensor;
   readonly #logBase: Tensor;
   readonly #logDetBar: Tensor;

@@ -20,6 +20,21 @@ it("gives back the flow that was encoded", async () => {
   expect(await decoded.logProb(rows)).toEqual(await flow.logProb(rows));
 });
 
+it("says how many steps it was trained for, where that is known", async () => {
+  expect((await decode(encoded)).steps).toBeNull();
+  const trained = await tiny();
+  trained.steps = 20_000;
+  const files = encodeFlow(trained);
+  expect((await decode(files)).steps).toBe(20_000);
+  for (const steps of ["-5", "null", "", "1e3"]) {
+    const { tensors, metadata } = decodeSafetensors(files.weights, "x");
+    const weights = encodeSafetensors({ tensors, metadata: { ...metadata, steps } }, { sealed: true });
+    await expect(decode({ ...files, weights })).rejects.toThrow(
+      `model.safetensors is damaged: its metadata have '${steps}' steps`,
+    );
+  }
+});
+
 it("names the content at fault", async () => {
   const cut = { ...encoded, weights: encoded.weights.slice(0, -1) };
   await expect(decode(cut)).rejects.toThrow(/^model\.safetensors is cut short/);

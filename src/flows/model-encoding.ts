@@ -17,6 +17,7 @@ export const DECLARATION_FILE = "flow.json";
 export const WEIGHTS_FILE = "model.safetensors";
 
 const FORMAT = "monotone-flows";
+const STEPS = /^(0|[1-9]\d{0,14})$/;
 
 export interface EncodedFlow {
   /** The content of `flow.json`. */
@@ -33,7 +34,8 @@ export function encodeFlow(flow: Flow): EncodedFlow {
   }
   const tensors = new Map(flow.parameters.list.map(({ name, shape, values }) => [name, { shape, values }]));
   const declaration = new TextEncoder().encode(`${JSON.stringify(flow.declaration, null, 2)}\n`);
-  const metadata = { format: FORMAT, declaration: sha256(declaration) };
+  const steps = flow.steps === null ? {} : { steps: String(flow.steps) };
+  const metadata = { format: FORMAT, declaration: sha256(declaration), ...steps };
   return { declaration, weights: encodeSafetensors({ tensors, metadata }, { sealed: true }) };
 }
 
@@ -62,6 +64,7 @@ export async function decodeFlow(
   );
   const flow = await Flow.blank(parsed, rest);
   flow.parameters.load(decoded.tensors, names.weights);
+  flow.steps = stepsOf(decoded, names.weights);
   flow.prepare();
   return flow;
 }
@@ -73,7 +76,7 @@ function checkPair(
   names: { declaration: string; weights: string },
 ): void {
   if (metadata.format !== FORMAT) return; // From elsewhere.
-  const { format: _, declaration: checksum, ...others } = metadata;
+  const { format: _, declaration: checksum, steps: __, ...others } = metadata;
   const [other] = Object.keys(others);
   check(
     other === undefined && sealed === (checksum !== undefined),
@@ -85,4 +88,11 @@ function checkPair(
     "input",
     `${names.declaration} is not what ${names.weights} was written with: one of the two has been changed, or is of another model`,
   );
+}
+
+/** The steps of training that the weights say they come from; null where they do not. */
+function stepsOf({ metadata: { format, steps } }: Tensors, name: string): number | null {
+  if (format !== FORMAT || steps === undefined) return null;
+  check(STEPS.test(steps), "input", `${name} is damaged: its metadata have ${quoted(steps)} steps`);
+  return Number(steps);
 }

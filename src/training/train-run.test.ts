@@ -61,6 +61,28 @@ describe("a run", () => {
     model = await loadFlow(run.path);
   });
 
+  it("leaves a model that knows its steps, whatever the configuration comes to say", async () => {
+    const path = join(folder, "killed");
+    const killed = Run.create(path, { ...config, training: { ...training, steps: 3 } });
+    await expect(
+      trainRun(
+        { run: killed, data: DATA, state: null },
+        {
+          goOn: "nobody",
+          onTrained: async () => {
+            throw new Error("killed before the summary");
+          },
+        },
+      ),
+    ).rejects.toThrow("killed");
+    killed.config.training.steps = 9;
+    killed.writeConfig();
+    const again = Run.open(path);
+    expect(again.config.training.steps).toBe(9);
+    expect(again.summary()).toBeNull();
+    expect((await again.loadModel()).steps).toBe(3);
+  });
+
   it("leaves a model of averaged weights", () => {
     const { average, step } = loadCheckpoint(run.file("checkpoint"), run)!;
     expect(step).toBe(20);

@@ -186,6 +186,7 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
         `the model of step ${steps} has no test loss: ${failures.describe("test sample")}`,
       );
       saver.save();
+      flow.steps = steps;
       run.writeModel(encodeFlow(flow));
       stepTimes.sort((a, b) => a - b);
       const summary = {

@@ -42,7 +42,7 @@ export async function openedFrom(contents: Contents, title: string): Promise<Ope
   const around = (j: 0 | 1) =>
     s ? [s.mean[j] - 3.2 * s.deviation[j], s.mean[j] + 3.2 * s.deviation[j]] : [];
   const extent = found?.extent ?? (s ? ([...around(0), ...around(1)] as unknown as Extent) : SQUARE);
-  const steps = config.training?.steps ?? null;
+  const steps = flow.steps ?? config.training?.steps ?? null;
   return {
     title,
     extent,

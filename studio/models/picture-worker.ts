@@ -173,6 +173,7 @@ class Model {
     const finished = await Flow.create(flow.declaration);
     finished.parameters.load(new Map(flow.parameters.list.map((p) => [p.name, p.values])), "the model");
     await finished.settle();
+    finished.steps = step;
     const source = rowSource(task.data);
     const { loss, standardError, rows } = await evaluate(finished, source.test(task.seed, TEST_SAMPLES));
     return { step, ...encodeFlow(finished), testLoss: loss, standardError, rows };
