@@ -16,8 +16,6 @@ export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js
 export { type DataSource, tableSource, toySource } from "./data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
 export { type Engine, type Matrix, matrix, type Tensor } from "./engine/engine.js";
-export type { Parameter, ParameterMaker } from "./engine/parameters.js";
-export type { Random } from "./engine/random.js";
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type ErrorCode, FlowError } from "./errors.js";
@@ -46,6 +44,8 @@ export {
 } from "./interchange/import.js";
 export type { Study } from "./interchange/study-options.js";
 export type { PassKey } from "./logdet/probes.js";
+export type { Parameter, ParameterMaker } from "./model/parameters.js";
+export type { Random } from "./model/random.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
 export type { Shape } from "./shape.js";

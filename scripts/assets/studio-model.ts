@@ -3,7 +3,7 @@
  * float32, with which the kernels compute anyway: half the size.
  */
 import { join } from "node:path";
-import { readFile, writeFileAtomically } from "../../src/flows/files.js";
+import { readFile, writeFileAtomically } from "../../src/files.js";
 import { DECLARATION_FILE, WEIGHTS_FILE } from "../../src/flows/model-encoding.js";
 import { decodeSafetensors, encodeSafetensors } from "../../src/flows/safetensors.js";
 

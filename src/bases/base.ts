@@ -1,5 +1,5 @@
 import type { Matrix } from "../engine/engine.js";
-import type { GradientSource } from "../engine/gradients.js";
+import type { GradientSource } from "../model/gradients.js";
 import type { Table } from "../table.js";
 
 /**

@@ -2,7 +2,7 @@
  * ln Gamma(x) and its derivative for x > 0, by Stirling's series from x = 10 on and Gamma(x + 1) = x Gamma(x) below
  * (Abramowitz and Stegun 6.1.40, 6.3.18; relative errors of some 1e-15). And draws of the gamma distribution.
  */
-import type { Random } from "../engine/random.js";
+import type { Random } from "../model/random.js";
 
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI);
 /** From here on the series has float64's precision. */

@@ -1,6 +1,6 @@
 import type { Engine, Matrix } from "../engine/engine.js";
-import type { Parameter } from "../engine/parameters.js";
-import { Purpose, Random } from "../engine/random.js";
+import type { Parameter } from "../model/parameters.js";
+import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
 import type { Base } from "./base.js";
 

@@ -1,8 +1,8 @@
 /** How a base distribution enters the package; compare `bijections/kind.ts`. */
 import type { Engine } from "../engine/engine.js";
-import type { ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
 import type { Kind } from "../kinds.js";
+import type { ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import type { Base } from "./base.js";
 
 /** What a base is made from. */

@@ -1,6 +1,6 @@
 import { z as zod } from "zod";
-import type { Parameter } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
+import type { Parameter } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import { HostBase } from "./host-base.js";
 import type { BaseKind, BaseSite } from "./kind.js";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Engine, Matrix } from "../engine/engine.js";
-import { Purpose, Random } from "../engine/random.js";
+import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
 import type { Base } from "./base.js";
 import type { BaseKind } from "./kind.js";

@@ -3,9 +3,9 @@ import { beforeEach, expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { testRandom } from "../../test/support/rows.js";
 import { type Matrix, matrix } from "../engine/engine.js";
-import { collectGradient } from "../engine/gradients.js";
-import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { collectGradient } from "../model/gradients.js";
+import { Parameters } from "../model/parameters.js";
 import { Actnorm } from "./actnorm.js";
 
 const [CHANNELS, PLACES, SAMPLES] = [2, 3, 4];

@@ -8,7 +8,7 @@
  */
 import { z } from "zod";
 import { type Engine, type Matrix, matrix, type Tensor } from "../engine/engine.js";
-import type { Parameter, ParameterMaker } from "../engine/parameters.js";
+import type { Parameter, ParameterMaker } from "../model/parameters.js";
 import { placesOf } from "../shape.js";
 import type { Bijection } from "./bijection.js";
 import type { BijectionKind } from "./kind.js";

@@ -1,6 +1,6 @@
 import type { Matrix } from "../engine/engine.js";
-import type { GradientSource } from "../engine/gradients.js";
 import type { PassKey } from "../logdet/probes.js";
+import type { GradientSource } from "../model/gradients.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
 /**

@@ -5,9 +5,9 @@ import { expectClose } from "../../test/support/close.js";
 import { expectGradients, numericalGradient } from "../../test/support/finite-differences.js";
 import { seeded } from "../../test/support/property.js";
 import { add, dot, norm, normalRows, type Rows, subtract, testRandom } from "../../test/support/rows.js";
-import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { factorise } from "../engine/reference/linear-algebra.js";
+import { factorise } from "../linear-algebra.js";
+import { Parameters } from "../model/parameters.js";
 import { Actnorm } from "./actnorm.js";
 
 const engine = new ReferenceEngine();

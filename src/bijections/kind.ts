@@ -1,8 +1,8 @@
 /** How a kind of bijection enters the package: what its declaration says, the shape that comes out, how it is made. */
 import type { Engine } from "../engine/engine.js";
-import type { ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
 import type { Kind } from "../kinds.js";
+import type { ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
 import type { Shape } from "../shape.js";
 import type { Bijection } from "./bijection.js";

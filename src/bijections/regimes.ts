@@ -3,10 +3,10 @@
  * the other, so they share the memory that lasts no longer than a call where they can.
  */
 import type { Engine } from "../engine/engine.js";
-import type { ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
 import type { Estimator } from "../logdet/estimator.js";
 import { Probes } from "../logdet/probes.js";
+import type { ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import { kernelsOf, type NetworkDeclaration } from "../networks/declaration.js";
 import { Network } from "../networks/network.js";
 import { placesOf, type Shape } from "../shape.js";

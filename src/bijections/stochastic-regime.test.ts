@@ -5,13 +5,13 @@ import { expectGradients, numericalGradient } from "../../test/support/finite-di
 import { randomise } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import { type Engine, type Grid, matrix } from "../engine/engine.js";
-import { collectGradient } from "../engine/gradients.js";
-import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { Estimator } from "../logdet/estimator.js";
 import { FRESH, type PassKey, Probes } from "../logdet/probes.js";
 import { survival, weights } from "../logdet/roulette.js";
+import { collectGradient } from "../model/gradients.js";
+import { Parameters } from "../model/parameters.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
 import { Network } from "../networks/network.js";
 import { InverseResidual } from "./inverse-residual.js";

@@ -13,7 +13,7 @@ import {
   rowsOf,
   type Tensor,
 } from "../engine/engine.js";
-import { logDeterminant } from "../engine/reference/linear-algebra.js";
+import { logDeterminant } from "../linear-algebra.js";
 import type { PassKey, Probes } from "../logdet/probes.js";
 import { neumannCoefficient, traceCoefficient } from "../logdet/series.js";
 import type { Network, Views, Workspace } from "../networks/network.js";

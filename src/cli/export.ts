@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { check, quoted } from "../errors.js";
-import { writeFileAtomically } from "../flows/files.js";
+import { writeFileAtomically } from "../files.js";
 import { exportCheckpoint } from "../interchange/export.js";
 import { STUDIES, type Study } from "../interchange/study-options.js";
 import { report } from "./output.js";

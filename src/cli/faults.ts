@@ -1,6 +1,6 @@
 /** The last resort: whatever goes wrong ends as one sentence on stderr and an exit code. */
 import { FlowError } from "../errors.js";
-import { reason } from "../flows/files.js";
+import { reason } from "../files.js";
 
 /** Set, it shows where an internal fault came from. */
 const TRACE = "MONOTONE_FLOWS_TRACE";

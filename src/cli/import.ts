@@ -1,7 +1,7 @@
 import { basename, extname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { check } from "../errors.js";
-import { readFile } from "../flows/files.js";
+import { readFile } from "../files.js";
 import type { Flow } from "../flows/flow.js";
 import { parseJson } from "../flows/json.js";
 import { saveFlow } from "../flows/model-files.js";

@@ -9,7 +9,7 @@ import { pipeline } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { check, FlowError } from "../errors.js";
-import { reason } from "../flows/files.js";
+import { reason } from "../files.js";
 import { endingSignals } from "../training/interruption.js";
 import { integer } from "./options.js";
 import { remark, report } from "./output.js";
@@ -17,7 +17,7 @@ import { remark, report } from "./output.js";
 const HOST = "127.0.0.1";
 const DEFAULT_PORT = 8017;
 /** Where the build puts the studio; this file stands in dist/src/cli once it is compiled. */
-const STUDIO = fileURLToPath(new URL("../../studio/", import.meta.url));
+const STUDIO = fileURLToPath(new URL("../../studio", import.meta.url));
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { Purpose, Random } from "../engine/random.js";
 import { FlowError } from "../errors.js";
 import { type Certificate, certify, LARGEST_JACOBIAN, LIMITS } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
+import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
 import { orNull, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";

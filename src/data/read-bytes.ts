@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, type Stats, statSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { FlowError } from "../errors.js";
-import { reason } from "../flows/files.js";
+import { reason } from "../files.js";
 import { beyond, bytesText, checkLimit, most, tableLimit } from "./limits.js";
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -1,4 +1,4 @@
-import { Purpose, Random } from "../engine/random.js";
+import { Purpose, Random } from "../model/random.js";
 
 /** The indices 0 .. count - 1, shuffled (Fisher and Yates): the same order for the same seed. */
 export function shuffledOrder(count: number, seed: number): Uint32Array {

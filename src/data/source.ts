@@ -1,5 +1,5 @@
-import { Purpose, Random } from "../engine/random.js";
 import { check } from "../errors.js";
+import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
 import type { ImageShape } from "./images/image-set.js";
 import { type ToyDensity, toyDensity } from "./toy/index.js";

@@ -4,7 +4,7 @@
  *   t(w) = min(max(0, alpha w, min((w - (1 - alpha)) / alpha, 1)), 1), alpha = 0.05,
  * whose slopes are alpha = 1/20 on the treads and 1/alpha = 20 on the risers.
  */
-import { Purpose, Random } from "../engine/random.js";
+import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
 import type { DataSource } from "./source.js";
 

@@ -10,7 +10,7 @@ import { readBytes } from "../data/read-bytes.js";
 import { readCsv } from "../data/read-csv.js";
 import { toyDensity } from "../data/toy/index.js";
 import { check } from "../errors.js";
-import { readFile } from "../flows/files.js";
+import { readFile } from "../files.js";
 import type { Table } from "../table.js";
 import type { DataJob } from "../training/job.js";
 import type { DataConfig } from "../training/run.js";

@@ -5,8 +5,8 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { check, FlowError } from "../errors.js";
+import { readFile, writeFileAtomically } from "../files.js";
 import { firstDifference } from "../flows/difference.js";
-import { readFile, writeFileAtomically } from "../flows/files.js";
 import { parseJson } from "../flows/json.js";
 
 const SETTINGS = "settings.json";

@@ -7,11 +7,11 @@ import { type BijectionDeclaration, bijectionKind, shapeAfter } from "../bijecti
 import { type LipschitzBlock, lipschitzBlocks } from "../bijections/lipschitz-block.js";
 import { Regimes } from "../bijections/regimes.js";
 import { type Engine, type Matrix, matrix, paddedLanes, rowsOf, type Tensor } from "../engine/engine.js";
-import { type GradientSource, joint } from "../engine/gradients.js";
-import type { Parameters } from "../engine/parameters.js";
-import { Purpose, Random } from "../engine/random.js";
 import type { Estimator } from "../logdet/estimator.js";
 import type { PassKey } from "../logdet/probes.js";
+import { type GradientSource, joint } from "../model/gradients.js";
+import type { Parameters } from "../model/parameters.js";
+import { Purpose, Random } from "../model/random.js";
 import { placesOf, type Shape, sizeOf } from "../shape.js";
 
 export interface ChainOptions {

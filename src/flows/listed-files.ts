@@ -2,7 +2,7 @@
 import { lstatSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { FlowError } from "../errors.js";
-import { readFile, reason, writeFileAtomically } from "./files.js";
+import { readFile, reason, writeFileAtomically } from "../files.js";
 import {
   announced,
   checkListed,

@@ -3,8 +3,8 @@
  * their own and that of the declaration that they belong to. Needs no file system.
  */
 import type { Engine } from "../engine/engine.js";
-import { firstBeyondFloat32 } from "../engine/parameters.js";
 import { check, quoted } from "../errors.js";
+import { firstBeyondFloat32 } from "../model/parameters.js";
 import { costOf, judgeCost } from "./cost.js";
 import { parseDeclaration } from "./declaration.js";
 import { Flow, samplesAPass } from "./flow.js";

@@ -1,7 +1,7 @@
 /** A flow on disk: its declaration as JSON, its weights as safetensors. */
 import { join } from "node:path";
 import type { Engine } from "../engine/engine.js";
-import { readFile, writeFileAtomically } from "./files.js";
+import { readFile, writeFileAtomically } from "../files.js";
 import type { Flow } from "./flow.js";
 import { readListing, writeListed } from "./listed-files.js";
 import { checkListed } from "./manifest.js";

@@ -2,7 +2,7 @@
  * The random numbers of stochastic log-determinants: how many terms a block's series has, and its probes. They are
  * keyed by seed, step, block and sample, so that a sample meets the same probes whichever rank works on it.
  */
-import { Purpose, Random } from "../engine/random.js";
+import { Purpose, Random } from "../model/random.js";
 import { type BoundedSeries, boundedRoulette, ROULETTE_TOLERANCE } from "./bounded-roulette.js";
 import type { Estimator } from "./estimator.js";
 import { drawTerms, type Roulette, weights } from "./roulette.js";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Purpose, Random } from "../engine/random.js";
+import { Purpose, Random } from "../model/random.js";
 import { drawTerms, type Roulette, survival, weights } from "./roulette.js";
 
 const factorial = (n: number): number => (n < 2 ? 1 : n * factorial(n - 1));

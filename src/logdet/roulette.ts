@@ -5,7 +5,7 @@
  *   geometric: P(N' >= k) = (1 - rate)^(k - 1), k = 1, 2, ...
  *   poisson:   P(N' >= k) = 1 - sum over i < k of e^-rate rate^i / i!
  */
-import type { Random } from "../engine/random.js";
+import type { Random } from "../model/random.js";
 
 export type Law = "geometric" | "poisson";
 

@@ -15,8 +15,8 @@ import {
   TAPS,
   type Tensor,
 } from "../engine/engine.js";
-import type { Parameter, ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
+import type { Parameter, ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import { convolutionNormBound } from "./convolution-norm.js";
 import { type Effort, RunningBound } from "./running-bound.js";
 import { normalise, type SpectralNorm } from "./spectral-norm.js";

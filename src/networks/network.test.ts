@@ -7,9 +7,9 @@ import { seeded } from "../../test/support/property.js";
 import { norm, normalRows, type Rows, subtract, testRandom } from "../../test/support/rows.js";
 import { activationNames } from "../activations/index.js";
 import { lanesOf } from "../engine/engine.js";
-import { collectGradient } from "../engine/gradients.js";
-import { Parameters } from "../engine/parameters.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { collectGradient } from "../model/gradients.js";
+import { Parameters } from "../model/parameters.js";
 import { Network } from "./network.js";
 import { spectralNormBound } from "./spectral-norm.js";
 

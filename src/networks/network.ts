@@ -22,10 +22,10 @@ import {
   TAPS,
   type Tensor,
 } from "../engine/engine.js";
-import type { GradientSource } from "../engine/gradients.js";
-import type { Parameter, ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
 import { check, FlowError } from "../errors.js";
+import type { GradientSource } from "../model/gradients.js";
+import type { Parameter, ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import {
   concatenationFactors,
   concatenationFactorsBackward,

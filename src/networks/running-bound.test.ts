@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import type { Parameter } from "../engine/parameters.js";
+import type { Parameter } from "../model/parameters.js";
 import { type Effort, RunningBound } from "./running-bound.js";
 import { spectralNormBound } from "./spectral-norm.js";
 

@@ -4,7 +4,7 @@
  * where the norm of a linear map is at most `reach` times the Frobenius norm of its weight. So training need not certify
  * every weight at every step. What is remembered only saves work: it decides nothing that a new certificate would not.
  */
-import type { Parameter } from "../engine/parameters.js";
+import type { Parameter } from "../model/parameters.js";
 
 /**
  * How much may be spent on an upper bound.

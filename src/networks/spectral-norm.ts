@@ -4,8 +4,8 @@
  * dsigma/dW = u v^T.
  */
 
-import type { Parameter, ParameterMaker } from "../engine/parameters.js";
-import type { Random } from "../engine/random.js";
+import type { Parameter, ParameterMaker } from "../model/parameters.js";
+import type { Random } from "../model/random.js";
 import { type Effort, RunningBound } from "./running-bound.js";
 
 /** The spectral norm of one weight: power iteration from below, and a certificate from above. */

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { Resvg } from "@resvg/resvg-js";
-import { writeFileAtomically } from "../flows/files.js";
+import { writeFileAtomically } from "../files.js";
 import { encodeIndexed, encodeTrueColour } from "./indexed.js";
 import type { Picture } from "./picture.js";
 

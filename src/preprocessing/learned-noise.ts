@@ -6,10 +6,10 @@
  */
 
 import { type Engine, type Matrix, paddedLanes } from "../engine/engine.js";
-import { type GradientSource, joint } from "../engine/gradients.js";
-import type { ParameterMaker } from "../engine/parameters.js";
-import { Purpose, Random } from "../engine/random.js";
 import type { PassKey } from "../logdet/probes.js";
+import { type GradientSource, joint } from "../model/gradients.js";
+import type { ParameterMaker } from "../model/parameters.js";
+import { Purpose, Random } from "../model/random.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
 import { Network, type Views, type Workspace } from "../networks/network.js";
 import type { Shape } from "../shape.js";

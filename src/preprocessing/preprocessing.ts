@@ -2,8 +2,9 @@
  * What stands before the chain, in float64 on the host: from the numbers of the data to those that bijections like. A flow has
  * any number of such steps; each adds its term to log p(x).
  */
-import type { GradientSource } from "../engine/gradients.js";
+
 import type { PassKey } from "../logdet/probes.js";
+import type { GradientSource } from "../model/gradients.js";
 
 /** The rows of a pass on their way from the data to the chain, or back. */
 export class Rows {

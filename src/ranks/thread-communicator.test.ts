@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { alone } from "../engine/communicator.js";
+import { alone } from "./communicator.js";
 import { sharedRanks, ThreadCommunicator } from "./thread-communicator.js";
 
 it("leaves the pieces of a rank that is held up to the others, and adds them in their order", async () => {

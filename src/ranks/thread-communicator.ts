@@ -3,8 +3,9 @@
  * buffers, so that one barrier a sum is enough: a rank can only write to a buffer again after all others have
  * passed the barrier that follows its last use.
  */
-import type { Communicator, Piecework } from "../engine/communicator.js";
+
 import { FlowError } from "../errors.js";
+import type { Communicator, Piecework } from "./communicator.js";
 import { turn } from "./turn.js";
 
 /** What the ranks that are left hear of one that failed. */

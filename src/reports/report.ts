@@ -1,7 +1,7 @@
 /** What a reproduction leaves behind: words, figures and tables, with what is needed to repeat them. */
 import { join } from "node:path";
 import { check } from "../errors.js";
-import { writeFileAtomically } from "../flows/files.js";
+import { writeFileAtomically } from "../files.js";
 import { type Picture, renderPng } from "../plots/index.js";
 import { htmlPage } from "./html.js";
 import { markdownPage } from "./markdown.js";

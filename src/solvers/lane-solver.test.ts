@@ -9,8 +9,8 @@ import { add, normalRows, type Rows, subtract, testRandom, upload } from "../../
 import type { Monotone } from "../bijections/monotone.js";
 import { type Engine, lanesOf, matrix } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { factorise, solveFactorisedTransposed } from "../engine/reference/linear-algebra.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
+import { factorise, solveFactorisedTransposed } from "../linear-algebra.js";
 import { Anderson } from "./anderson.js";
 import { FixedPoint } from "./fixed-point.js";
 import { type LaneMap, LaneSolver } from "./lane-solver.js";

@@ -4,7 +4,7 @@
  *   theta -= rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon),
  * with t counted from the first step that changes the parameter (`learnFrom`).
  */
-import type { Parameters } from "../engine/parameters.js";
+import type { Parameters } from "../model/parameters.js";
 
 export interface AdamOptions {
   /** Times the parameters, added to their gradients. */

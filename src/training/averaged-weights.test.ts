@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { alone } from "../engine/communicator.js";
-import { Parameters } from "../engine/parameters.js";
 import { monotoneFlow } from "../flows/declaration.js";
+import { Parameters } from "../model/parameters.js";
+import { alone } from "../ranks/communicator.js";
 import { AveragedWeights } from "./averaged-weights.js";
 import { createTrainer } from "./job.js";
 import type { TrainingState } from "./trainer.js";

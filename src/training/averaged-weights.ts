@@ -3,8 +3,9 @@
  *   a += (1 - d) (theta - a) after step t = 1, 2, ..., with d = min(decay, t / (t + 9)).
  * It takes the noise of the last steps out of a model, as a smaller learning rate would, without slower learning.
  */
-import type { Parameters } from "../engine/parameters.js";
+
 import { check } from "../errors.js";
+import type { Parameters } from "../model/parameters.js";
 
 export class AveragedWeights {
   /** In the order of `parameters.values`. */

@@ -5,10 +5,10 @@
  */
 import { lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { firstBeyondFloat32 } from "../engine/parameters.js";
 import { check, FlowError, quoted } from "../errors.js";
-import { readFile, reason, writeFileAtomically } from "../flows/files.js";
+import { readFile, reason, writeFileAtomically } from "../files.js";
 import { decodeSafetensors, encodeSafetensors, type Tensor, type Tensors } from "../flows/safetensors.js";
+import { firstBeyondFloat32 } from "../model/parameters.js";
 import type { TrainingState } from "./trainer.js";
 
 const FILE = /^step-(\d+)\.safetensors$/;

@@ -2,7 +2,7 @@
  * Clipping of the gradient (Pascanu et al. 2013), as PyTorch's `clip_grad_norm_`: g *= min(1, length / (|g| + 1e-6)), |g|
  * the 2-norm over all parameters that are learned at that step (`learnFrom`).
  */
-import type { Parameters } from "../engine/parameters.js";
+import type { Parameters } from "../model/parameters.js";
 
 const EPSILON = 1e-6;
 

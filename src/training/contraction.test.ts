@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
 import { type DataSource, toySource } from "../data/source.js";
-import { alone } from "../engine/communicator.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
+import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 import { Trainer, type TrainingState } from "./trainer.js";
 

@@ -1,7 +1,7 @@
 /** Fitting a flow in one call, on the thread that calls. */
 import { type DataSource, tableSource } from "../data/source.js";
-import { alone } from "../engine/communicator.js";
 import type { Flow } from "../flows/flow.js";
+import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 import type { ObjectiveName } from "./objectives.js";
 import type { RateChange } from "./schedule.js";

@@ -4,10 +4,10 @@ import { noisyImages } from "../data/images/noisy-images.js";
 import type * as OpenImageData from "../data/images/open-image-data.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
 import { staircaseSource } from "../data/staircase.js";
-import type { Communicator } from "../engine/communicator.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import type { Communicator } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 import { Trainer, type TrainingOptions, type TrainingState } from "./trainer.js";
 

@@ -5,11 +5,11 @@ import { randomise } from "../../test/support/networks.js";
 import { normalRows, testRandom } from "../../test/support/rows.js";
 import type { BijectionDeclaration } from "../bijections/index.js";
 import type { Engine } from "../engine/engine.js";
-import { collectGradient } from "../engine/gradients.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { type Formulation, monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import { collectGradient } from "../model/gradients.js";
 import { objective } from "./objectives.js";
 
 const KINDS: (Formulation | "actnorm")[] = ["residual", "inverse-residual", "monotone", "actnorm"];

@@ -1,6 +1,6 @@
 /** Starts the ranks of a training job: rank 0 is this thread, the others are workers. */
 import { modulesOf } from "../bijections/index.js";
-import { alone, type Communicator } from "../engine/communicator.js";
+import { alone, type Communicator } from "../ranks/communicator.js";
 import { Team } from "../ranks/team.js";
 import {
   type SharedRanks,

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { FlowError, quoted } from "../errors.js";
-import { reason } from "../flows/files.js";
+import { reason } from "../files.js";
 import { sha256 } from "../flows/sha256.js";
 
 export const LOCK_FILE = "run.lock";

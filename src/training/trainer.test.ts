@@ -5,12 +5,12 @@ import { randomise } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import type { DataSource } from "../data/source.js";
 import { staircaseSource } from "../data/staircase.js";
-import { alone } from "../engine/communicator.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import type { PassKey } from "../logdet/probes.js";
+import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 // Named otherwise: linters take `fit` for a test that shuts out the others.
 import { fit as fitFlow } from "./fit.js";

@@ -1,9 +1,9 @@
 /** Training, one step at a time: every rank runs a Trainer, and does some pieces of each batch. */
 import type { DataSource } from "../data/source.js";
-import { type Communicator, shard } from "../engine/communicator.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import type { PassKey } from "../logdet/probes.js";
+import { type Communicator, shard } from "../ranks/communicator.js";
 import type { Sums } from "../ranks/thread-communicator.js";
 import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";

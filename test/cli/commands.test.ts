@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { decode } from "fast-png";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
-import { readFile } from "../../src/flows/files.js";
+import { readFile } from "../../src/files.js";
 import { Flow } from "../../src/flows/flow.js";
 import { loadFlow, saveFlow } from "../../src/flows/model-files.js";
 import { byEstimates } from "../support/networks.js";

@@ -4,9 +4,9 @@ import { Monotone } from "../../src/bijections/monotone.js";
 import { Residual } from "../../src/bijections/residual.js";
 import { StochasticRegime } from "../../src/bijections/stochastic-regime.js";
 import { type Engine, lanesOf, type Matrix, matrix } from "../../src/engine/engine.js";
-import { Parameters } from "../../src/engine/parameters.js";
-import { Purpose, Random } from "../../src/engine/random.js";
 import { FRESH, Probes } from "../../src/logdet/probes.js";
+import { Parameters } from "../../src/model/parameters.js";
+import { Purpose, Random } from "../../src/model/random.js";
 import { Network } from "../../src/networks/network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 

@@ -4,10 +4,10 @@ import { InverseResidual } from "../../src/bijections/inverse-residual.js";
 import { Monotone } from "../../src/bijections/monotone.js";
 import { Residual } from "../../src/bijections/residual.js";
 import { type Engine, matrix, paddedLanes } from "../../src/engine/engine.js";
-import { collectGradient } from "../../src/engine/gradients.js";
-import { Parameters } from "../../src/engine/parameters.js";
-import { Purpose, Random } from "../../src/engine/random.js";
 import { FRESH } from "../../src/logdet/probes.js";
+import { collectGradient } from "../../src/model/gradients.js";
+import { Parameters } from "../../src/model/parameters.js";
+import { Purpose, Random } from "../../src/model/random.js";
 import { Network } from "../../src/networks/network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 

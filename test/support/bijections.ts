@@ -5,9 +5,9 @@ import { InverseResidual } from "../../src/bijections/inverse-residual.js";
 import { Monotone } from "../../src/bijections/monotone.js";
 import { Residual } from "../../src/bijections/residual.js";
 import type { Engine, Matrix } from "../../src/engine/engine.js";
-import { collectGradient } from "../../src/engine/gradients.js";
-import { Parameters } from "../../src/engine/parameters.js";
 import { FRESH } from "../../src/logdet/probes.js";
+import { collectGradient } from "../../src/model/gradients.js";
+import { Parameters } from "../../src/model/parameters.js";
 import { type NetworkOptions, smallNetwork } from "./networks.js";
 import { download, type Rows, testRandom, upload } from "./rows.js";
 

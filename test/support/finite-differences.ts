@@ -1,4 +1,4 @@
-import type { Parameter } from "../../src/engine/parameters.js";
+import type { Parameter } from "../../src/model/parameters.js";
 import { expectClose } from "./close.js";
 
 const STEP = 1e-5;

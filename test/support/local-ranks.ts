@@ -1,4 +1,4 @@
-import { alone, type Communicator } from "../../src/engine/communicator.js";
+import { alone, type Communicator } from "../../src/ranks/communicator.js";
 
 /** The communicators of ranks that take turns on this thread. */
 export function localRanks(size: number): Communicator[] {

@@ -1,7 +1,7 @@
 import type { Engine } from "../../src/engine/engine.js";
-import { Parameters } from "../../src/engine/parameters.js";
-import type { Random } from "../../src/engine/random.js";
 import type { FlowDeclaration } from "../../src/flows/declaration.js";
+import { Parameters } from "../../src/model/parameters.js";
+import type { Random } from "../../src/model/random.js";
 import type { NetworkDeclaration } from "../../src/networks/declaration.js";
 import { Network } from "../../src/networks/network.js";
 import { testRandom } from "./rows.js";

@@ -1,6 +1,6 @@
 /** Samples on the host, [sample][dimension], and on an engine, [dimension][lane]. */
 import { type Engine, type Matrix, matrix, paddedLanes } from "../../src/engine/engine.js";
-import { Purpose, Random } from "../../src/engine/random.js";
+import { Purpose, Random } from "../../src/model/random.js";
 
 export type Rows = number[][];
 

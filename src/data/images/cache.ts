@@ -18,7 +18,7 @@ import {
 import { homedir, hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { FlowError } from "../../errors.js";
-import { makeFolder, reason } from "../../flows/files.js";
+import { makeFolder, reason } from "../../files.js";
 import { fileSha256 } from "./file-hash.js";
 
 /** Counts up when the files of the cache get another form. */

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { FlowError } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 import { updateFromFile } from "./file-hash.js";
 import { imageFiles } from "./image-files.js";
 import type { ImageSource } from "./image-source.js";

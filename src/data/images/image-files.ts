@@ -5,7 +5,7 @@
 import { type BigIntStats, type Dirent, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { check, FlowError, quoted } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 
 const NAME = /\.(png|jpe?g)$/i;
 

@@ -2,8 +2,9 @@
  * Images as a flow learns them: pixels with uniform noise on [0, 1) (dequantization, Theis et al. 2016), so that
  * log-densities of the noisy pixels bound the log-probabilities of the pixels; some of them mirrored where wanted.
  */
-import { Purpose, Random } from "../../engine/random.js";
+
 import { check } from "../../errors.js";
+import { Purpose, Random } from "../../model/random.js";
 import { Table } from "../../table.js";
 import type { DataSource } from "../source.js";
 import { type ImageData, type ImageSet, imageSize } from "./image-set.js";

@@ -6,7 +6,7 @@ import type { Readable } from "node:stream";
 import * as zlib from "node:zlib";
 import * as yauzl from "yauzl";
 import { check, FlowError, quoted } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 import { type NpyHeader, parseNpyHeader } from "../npy-header.js";
 import { checkIsFile } from "../read-bytes.js";
 

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs"
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { check, FlowError } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 import { packageRoot } from "../../package.js";
 import { shuffledOrder } from "../shuffled-order.js";
 import { digitsAsset, digitsFrom } from "./digits.js";

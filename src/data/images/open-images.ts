@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { check, FlowError } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 import { nearestName } from "../nearest-name.js";
 import { heldOut } from "../shuffled-order.js";
 import { type CacheOptions, cached, fileSource } from "./cache.js";

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { FlowError } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 
 /** Writes a raw file of the cache in order; errors are `FlowError`s of code `output` that name it. */
 export class RawWriter {

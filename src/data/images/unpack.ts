@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { check, FlowError } from "../../errors.js";
-import { reason } from "../../flows/files.js";
+import { reason } from "../../files.js";
 import { bytesText, checkLimit, imagesLimit } from "../limits.js";
 import { checkIsFile } from "../read-bytes.js";
 import { type CacheOptions, cached, fileSource } from "./cache.js";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Purpose, Random } from "../../engine/random.js";
+import { Purpose, Random } from "../../model/random.js";
 import { GaussianMixture } from "./gaussian-mixture.js";
 
 it("agrees with the plain sum over all components, near and far", () => {

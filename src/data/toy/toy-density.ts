@@ -1,4 +1,4 @@
-import type { Random } from "../../engine/random.js";
+import type { Random } from "../../model/random.js";
 
 /** A two-dimensional distribution that can be sampled and whose density is known. */
 export interface ToyDensity {

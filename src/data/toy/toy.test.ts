@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Purpose, Random } from "../../engine/random.js";
 import { FlowError } from "../../errors.js";
+import { Purpose, Random } from "../../model/random.js";
 import { type ToyDensity, toyDensities, toyDensity } from "./index.js";
 
 /** The published floors of the test loss (by quadrature, standard error below 0.007). */

@@ -2,6 +2,13 @@
  * The reference engine: plain float64 loops, one kernel a method, written to be read. The golden vectors
  * judge it, and it judges the other engines.
  */
+
+import {
+  factorise,
+  logDeterminant,
+  solveFactorised,
+  solveFactorisedTransposed,
+} from "../../linear-algebra.js";
 import {
   type Engine,
   type Grid,
@@ -12,7 +19,6 @@ import {
   type Tensor,
 } from "../engine.js";
 import { numbers, type PointwiseMap } from "../pointwise.js";
-import { factorise, logDeterminant, solveFactorised, solveFactorisedTransposed } from "./linear-algebra.js";
 
 interface ReferenceTensor extends Tensor {
   readonly values: Float64Array;

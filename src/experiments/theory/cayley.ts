@@ -3,7 +3,7 @@
  * by sqrt 2, are the points (x, y) = ((w + G)/2, (w - G)/2) of the graph of the monotone F = ((Id + G)/2)^-1 - Id.
  * The same turn leads back: w = x + y, G = x - y.
  */
-import { Purpose, Random } from "../../engine/random.js";
+import { Purpose, Random } from "../../model/random.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";
 import { grid } from "./grid.js";

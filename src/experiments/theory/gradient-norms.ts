@@ -1,8 +1,8 @@
 /** Norms |J(x)^T u| of the gradient of a random direction u of the output, through random normalised networks. */
 import { matrix } from "../../engine/engine.js";
-import { type Parameter, Parameters } from "../../engine/parameters.js";
-import { Purpose, Random } from "../../engine/random.js";
 import { ReferenceEngine } from "../../engine/reference/engine.js";
+import { type Parameter, Parameters } from "../../model/parameters.js";
+import { Purpose, Random } from "../../model/random.js";
 import type { NetworkDeclaration } from "../../networks/declaration.js";
 import { Network } from "../../networks/network.js";
 

@@ -5,8 +5,9 @@
  *   monotone           |p - q| <= L |p + q|,
  * and the third contains the first two strictly.
  */
-import { Purpose, Random } from "../../engine/random.js";
+
 import type { Formulation } from "../../flows/declaration.js";
+import { Purpose, Random } from "../../model/random.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";
 import { balls, distanceOutside, lipschitzNeeded, minus, norm, type Point, plus } from "./balls.js";

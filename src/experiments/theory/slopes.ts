@@ -5,8 +5,8 @@
  *   monotone          [(1 - L) / (1 + L), (1 + L) / (1 - L)].
  */
 import { slopeBounds as BOUNDS } from "../../bijections/slopes.js";
-import { Purpose, Random } from "../../engine/random.js";
 import type { Formulation } from "../../flows/declaration.js";
+import { Purpose, Random } from "../../model/random.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";
 import { grid } from "./grid.js";

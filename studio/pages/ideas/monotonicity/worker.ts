@@ -1,5 +1,5 @@
 /** Random networks, and networks that are trained to be steep or flat, as functions in one dimension. */
-import { Purpose, Random } from "../../../../src/engine/random.js";
+
 import { WasmEngine } from "../../../../src/engine/wasm/engine.js";
 import { grid } from "../../../../src/experiments/theory/grid.js";
 import {
@@ -16,6 +16,7 @@ import {
   RATE,
   trainedFor,
 } from "../../../../src/experiments/theory/slope-networks.js";
+import { Purpose, Random } from "../../../../src/model/random.js";
 import { type Formulation, Table } from "../../../library.js";
 import { serve } from "../../../models/serve.js";
 import { END, POINTS, type SlopeCurve, type SlopesNews, type SlopesOrder, STEPS } from "./messages.js";

@@ -1,5 +1,5 @@
 /** Optimises one network for each formulation to carry p to a target. */
-import { Purpose, Random } from "../../../../src/engine/random.js";
+
 import { WasmEngine } from "../../../../src/engine/wasm/engine.js";
 import { minus, type Point } from "../../../../src/experiments/theory/balls.js";
 import {
@@ -15,6 +15,7 @@ import {
   pairOf,
   RATE,
 } from "../../../../src/experiments/theory/pairs.js";
+import { Purpose, Random } from "../../../../src/model/random.js";
 import type { Formulation } from "../../../library.js";
 import { serve } from "../../../models/serve.js";
 import { type PowerNews, type PowerOrder, STEPS } from "./messages.js";

@@ -1,7 +1,7 @@
 /** Trains the four variants by turns, a step each: whatever is shown, all have done as many. */
 import "../../../models/no-eval.js";
-import { alone } from "../../../../src/engine/communicator.js";
 import { declarationOf, quick, variants } from "../../../../src/experiments/staircase/protocol.js";
+import { alone } from "../../../../src/ranks/communicator.js";
 import { createTrainer } from "../../../../src/training/job.js";
 import { Table, type Trainer } from "../../../library.js";
 import { serve } from "../../../models/serve.js";

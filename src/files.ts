@@ -13,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { FlowError } from "../errors.js";
+import { FlowError } from "./errors.js";
 
 /** Replaces the file by `content`, or leaves it as it was and throws an `output` error that names it. */
 export function writeFileAtomically(path: string, content: string | Uint8Array): void {
