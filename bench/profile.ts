@@ -1,10 +1,10 @@
 /** Where the time of a training step goes: every kernel, by phase, on one rank. */
 import { toySource } from "../src/data/source.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
-import { imagePresets } from "../src/experiments/image-presets.js";
-import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { imagePresets } from "../src/presets/image-presets.js";
+import { preset } from "../src/presets/presets.js";
 import { alone } from "../src/ranks/communicator.js";
 import { createTrainer } from "../src/training/job.js";
 import { Trainer } from "../src/training/trainer.js";

@@ -17,11 +17,11 @@ import {
   newtonStateRows,
   paddedLanes,
 } from "../src/engine/engine.js";
-import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
 import { FRESH } from "../src/logdet/probes.js";
 import type { Network } from "../src/networks/network.js";
+import { preset } from "../src/presets/presets.js";
 import { Anderson } from "../src/solvers/anderson.js";
 import { FixedPoint } from "../src/solvers/fixed-point.js";
 import type { LaneSolver } from "../src/solvers/lane-solver.js";

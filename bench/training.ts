@@ -1,7 +1,7 @@
 /** Milliseconds a training step of a preset takes (the median after a warm-up), and the loss that is reached. */
 import { toySource } from "../src/data/source.js";
-import { preset } from "../src/experiments/presets.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
+import { preset } from "../src/presets/presets.js";
 import { evaluate } from "../src/training/evaluate.js";
 import { train } from "../src/training/train.js";
 

@@ -19,8 +19,6 @@ export { type Engine, type Matrix, matrix, type Tensor } from "./engine/engine.j
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type ErrorCode, FlowError } from "./errors.js";
-export { type Preset, presets } from "./experiments/presets.js";
-export { type TableJob, TEST_FRACTION, tableJob } from "./experiments/table-job.js";
 export { type Certificate, certify } from "./flows/certificate.js";
 export {
   type FlowDeclaration,
@@ -46,13 +44,15 @@ export type { Study } from "./interchange/study-options.js";
 export type { PassKey } from "./logdet/probes.js";
 export type { Parameter, ParameterMaker } from "./model/parameters.js";
 export type { Random } from "./model/random.js";
+export { type Preset, presets } from "./presets/presets.js";
+export { type TableJob, TEST_FRACTION, tableJob } from "./presets/table-job.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
+export type { RunConfig } from "./runs/run.js";
 export type { Shape } from "./shape.js";
 export { Table } from "./table.js";
 export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { type DataJob, dataSource, type TrainingJob } from "./training/job.js";
-export type { RunConfig } from "./training/run.js";
 export { type Trained, type TrainingHooks, train } from "./training/train.js";
 export type { StepResult, Trainer, TrainingOptions, TrainingState } from "./training/trainer.js";

@@ -8,8 +8,6 @@ export { toySource } from "../src/data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "../src/data/toy/index.js";
 export { ReferenceEngine } from "../src/engine/reference/engine.js";
 export { FlowError } from "../src/errors.js";
-export { type Preset, presets } from "../src/experiments/presets.js";
-export { TEST_FRACTION, tableJob } from "../src/experiments/table-job.js";
 export {
   type FlowDeclaration,
   type Formulation,
@@ -23,8 +21,10 @@ export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
 export { sha256 } from "../src/flows/sha256.js";
 export { logTicks, type Tick } from "../src/plots/log-ticks.js";
+export { type Preset, presets } from "../src/presets/presets.js";
+export { TEST_FRACTION, tableJob } from "../src/presets/table-job.js";
+export type { RunConfig } from "../src/runs/run.js";
 export { Table } from "../src/table.js";
 export { evaluate } from "../src/training/evaluate.js";
 export { type RowJob, rowSource, type TrainingJob } from "../src/training/job.js";
-export type { RunConfig } from "../src/training/run.js";
 export type { StepResult, Trainer, TrainingState } from "../src/training/trainer.js";

@@ -16,11 +16,11 @@ import { idxHeader } from "../../src/data/images/idx.js";
 import { imageSize } from "../../src/data/images/image-set.js";
 import { openImageData, openImages } from "../../src/data/images/index.js";
 import { writeNpy } from "../../src/data/npy.js";
-import { readTable } from "../../src/experiments/data.js";
 import { loadFlow, saveFlow } from "../../src/flows/model-files.js";
+import { readTable } from "../../src/presets/data.js";
+import { findCheckpoint } from "../../src/runs/checkpoint.js";
+import { Run } from "../../src/runs/run.js";
 import { Table } from "../../src/table.js";
-import { findCheckpoint } from "../../src/training/checkpoint.js";
-import { Run } from "../../src/training/run.js";
 import { engine, finishedRun } from "../../test/support/run-directory.js";
 
 export interface Target {

@@ -116,7 +116,7 @@ const PLANTED: readonly Planted[] = [
     ],
   ]),
   ...at("src/training/fit.ts", [["`settle` skipped after a fit", "await flow.settle();", ";"]]),
-  ...at("src/training/train-run.ts", [
+  ...at("src/runs/train-run.ts", [
     ["a run's model that is not finished", "await trainer.finish();", ";"],
     [
       "the sums of a checkpoint's metrics dropped",
@@ -128,13 +128,15 @@ const PLANTED: readonly Planted[] = [
       "this.#loss = this.#evaluations = this.#unconverged = this.#count = 0;",
       ";",
     ],
-    ["nats for bits", "source.image ? bitsPerDimension(1, source.dim) : 1", "1"],
-    ["a standard error in nats beside bits", "perNat * test.standardError", "test.standardError"],
     [
       "a test by few samples at the end",
       "score.measure(pool, testSamples, failures)",
       "score.measure(pool, 10, failures)",
     ],
+  ]),
+  ...at("src/runs/score.ts", [
+    ["nats for bits", "source.image ? bitsPerDimension(1, source.dim) : 1", "1"],
+    ["a standard error in nats beside bits", "perNat * test.standardError", "test.standardError"],
   ]),
   ...at("src/networks/network.ts", [
     [

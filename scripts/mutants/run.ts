@@ -47,6 +47,7 @@ const CORE = [
   "solvers",
   "networks",
   "training",
+  "runs",
   "flows",
 ].map((name) => `src/${name}`);
 const FOLDERS = [...CORE, "kernels"];

@@ -1,9 +1,10 @@
 /** docs/presets.md: tables of the presets beside the settings of the original studies' code. */
-import { type ImagePreset, imagePresets, studiedData } from "../../src/experiments/image-presets.js";
-import { defaultSteps, preset } from "../../src/experiments/presets.js";
+
 import { declarationOf, full, variants } from "../../src/experiments/staircase/protocol.js";
 import { monotoneFlow } from "../../src/flows/declaration.js";
 import { imageFlow } from "../../src/flows/image-flow.js";
+import { type ImagePreset, imagePresets, studiedData } from "../../src/presets/image-presets.js";
+import { defaultSteps, preset } from "../../src/presets/presets.js";
 import {
   monotoneImages,
   type Plan,

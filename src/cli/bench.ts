@@ -11,7 +11,7 @@ import {
 } from "../../bench/solvers.js";
 import { benchTraining } from "../../bench/training.js";
 import { check, quoted } from "../errors.js";
-import { defaultPreset } from "../experiments/presets.js";
+import { defaultPreset } from "../presets/presets.js";
 import { integer, positive, threadCount } from "./options.js";
 import { report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";

@@ -8,7 +8,7 @@ import { saveFlow } from "../flows/model-files.js";
 import { sha256 } from "../flows/sha256.js";
 import { type CheckpointInfo, importCheckpoint, inspectCheckpoint } from "../interchange/import.js";
 import { version } from "../package.js";
-import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
+import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
 import { aligned, remark, report } from "./output.js";
 
 interface ImportCommandOptions {

@@ -1,7 +1,7 @@
 /** Options that are numbers, checked with one clear sentence each. */
 import { availableParallelism } from "node:os";
 import { check, quoted } from "../errors.js";
-import { MOST_THREADS } from "../training/run.js";
+import { MOST_THREADS } from "../runs/run.js";
 
 export function integer(option: string, text: string, least: number): number {
   const value = Number(text);

@@ -96,7 +96,8 @@ async function reproduce(name: string, options: ReproduceOptions): Promise<void>
     ...(images.origin === undefined ? [] : [`--origin '${images.origin}'`]),
   ].join(" ");
   // Loaded only now: the plotting libraries are large.
-  const { claimsOf, writeReport } = await import("../reports/report.js");
+  const { claimsOf } = await import("../reports/report.js");
+  const { writeReport } = await import("../reports/write-report.js");
   writeReport(path, {
     ...content,
     facts: [

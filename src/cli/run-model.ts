@@ -2,11 +2,11 @@
 
 import type { DataSource } from "../data/source.js";
 import { check } from "../errors.js";
-import { reloadData } from "../experiments/data.js";
 import { uncertifiedBlocks } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
+import { reloadData } from "../presets/data.js";
+import { Run, type RunConfig, type Summary } from "../runs/run.js";
 import { dataSource } from "../training/job.js";
-import { Run, type RunConfig, type Summary } from "../training/run.js";
 import { remark } from "./output.js";
 
 export async function openModel(path: string): Promise<{ run: Run; flow: Flow }> {

@@ -77,8 +77,8 @@ Examples:
         if (format === ".csv") writeFileAtomically(out, formatCsv(samples, names));
         else if (format === ".npy") writeFileAtomically(out, writeNpy(samples));
         else {
-          const { samplesPicture } = await import("../experiments/figures.js");
-          const { sheetOf } = await import("../experiments/image-figures.js");
+          const { samplesPicture } = await import("../runs/figures.js");
+          const { sheetOf } = await import("../runs/image-figures.js");
           const { renderPng } = await import("../plots/index.js");
           const title = `${count} samples of ${run.path}`;
           const picture = image

@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { check, FlowError } from "../errors.js";
 import { reason } from "../files.js";
-import { endingSignals } from "../training/interruption.js";
+import { endingSignals } from "../runs/interruption.js";
 import { integer } from "./options.js";
 import { remark, report } from "./output.js";
 

@@ -3,18 +3,19 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { DataSource } from "../data/source.js";
 import { check, quoted } from "../errors.js";
-import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../experiments/data.js";
-import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../experiments/image-presets.js";
-import { defaultPreset, defaultSteps, preset, presets } from "../experiments/presets.js";
 import { judgeCost } from "../flows/cost.js";
 import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
 import { type Flow, samplesAPass } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import { version } from "../package.js";
-import { findCheckpoint } from "../training/checkpoint.js";
+import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../presets/data.js";
+import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../presets/image-presets.js";
+import { defaultPreset, defaultSteps, preset, presets } from "../presets/presets.js";
+import { findCheckpoint } from "../runs/checkpoint.js";
+import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
+import { likelihood } from "../runs/score.js";
+import { type RunJob, type RunResult, type RunSummary, trainRun } from "../runs/train-run.js";
 import { dataSource } from "../training/job.js";
-import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
-import { likelihood, type RunJob, type RunResult, type RunSummary, trainRun } from "../training/train-run.js";
 import type { TrainingOptions } from "../training/trainer.js";
 import { integer, positive, threadCount } from "./options.js";
 import { aligned, meanInWords, remark, report, requireAll } from "./output.js";
@@ -114,7 +115,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
       onInterrupt: bar.endWith,
       onTest: async (flow, step) => {
         if (!source.image) return;
-        const { writeSamples } = await import("../experiments/image-figures.js");
+        const { writeSamples } = await import("../runs/image-figures.js");
         await writeSamples(
           flow,
           config.training.seed,
@@ -306,11 +307,11 @@ const modelOn = (presetName: string, data: string) =>
 async function drawPictures(run: Run, flow: Flow, source: DataSource, summary: RunSummary): Promise<string> {
   const { training, preset: presetName } = run.config;
   // The plotting libraries are loaded only now: training needs none of their memory.
-  const { densityPicture, lossPicture } = await import("../experiments/figures.js");
+  const { densityPicture, lossPicture } = await import("../runs/figures.js");
   const { writePicture } = await import("../plots/index.js");
   const title = modelOn(presetName, source.name);
   if (source.image) {
-    const { writeSamples } = await import("../experiments/image-figures.js");
+    const { writeSamples } = await import("../runs/image-figures.js");
     const caption = `${training.steps} steps, ${lossOf(summary)}`;
     writePicture(lossPicture(run.metrics(), null, title, summary.unit), run.file("figures", "loss"));
     return await writeSamples(flow, training.seed, run.file("figures", "samples"), title, caption);

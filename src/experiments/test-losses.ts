@@ -1,8 +1,8 @@
 /** The loss of each test image of a finished run: scoring takes long, and differences of models are known best pair by pair. */
 import { readNpy, writeNpy } from "../data/npy.js";
 import { readFile, writeFileAtomically } from "../files.js";
+import type { Run } from "../runs/run.js";
 import { Table } from "../table.js";
-import type { Run } from "../training/run.js";
 
 const FILE = "test-losses.npy";
 

@@ -1,9 +1,9 @@
 /** The program of one run of `trainRuns`: trains the run directory that it is given, and tells its parent how far it is. */
 import { FlowError } from "../errors.js";
-import { loadCheckpoint } from "../training/checkpoint.js";
-import { Run } from "../training/run.js";
-import { trainRun } from "../training/train-run.js";
-import { reloadData } from "./data.js";
+import { reloadData } from "../presets/data.js";
+import { loadCheckpoint } from "../runs/checkpoint.js";
+import { Run } from "../runs/run.js";
+import { trainRun } from "../runs/train-run.js";
 import { keepTestLosses } from "./test-losses.js";
 import type { RunMessage } from "./train-runs.js";
 

@@ -8,9 +8,9 @@ import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { check, type ErrorCode, FlowError } from "../errors.js";
-import { loadCheckpoint } from "../training/checkpoint.js";
-import { endingSignals } from "../training/interruption.js";
-import { Run, type RunConfig } from "../training/run.js";
+import { loadCheckpoint } from "../runs/checkpoint.js";
+import { endingSignals } from "../runs/interruption.js";
+import { Run, type RunConfig } from "../runs/run.js";
 
 export interface PlannedRun {
   /** The run directory. */

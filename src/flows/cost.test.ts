@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { imagePresets } from "../experiments/image-presets.js";
+import { imagePresets } from "../presets/image-presets.js";
 import { costOf, judgeCost } from "./cost.js";
 import { type FlowDeclaration, monotoneFlow, parseDeclaration } from "./declaration.js";
 import { Flow } from "./flow.js";

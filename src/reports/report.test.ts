@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { parseHTML } from "linkedom";
 import { afterAll, expect, it } from "vitest";
 import { curveFigure } from "../plots/index.js";
-import { claimsOf, type Item, type Report, writeReport } from "./report.js";
+import { claimsOf, type Item, type Report } from "./report.js";
+import { writeReport } from "./write-report.js";
 
 const folder = mkdtempSync(join(tmpdir(), "monotone-flows-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

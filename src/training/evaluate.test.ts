@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { type DataSource, toySource } from "../data/source.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
+import { likelihood, meanSquaredError } from "../runs/score.js";
 import { Table } from "../table.js";
 import { bitsPerDimension, densities, evaluate, summarise } from "./evaluate.js";
-import { meanSquaredError } from "./regression.js";
-import { likelihood } from "./train-run.js";
 
 /** A flow that says of each row what is in its first column, and remembers what it was asked. */
 function tellingFlow(dim: number) {

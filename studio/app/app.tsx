@@ -2,13 +2,13 @@
 import { signal, useSignalEffect } from "@preact/signals";
 import { Component, type ComponentType } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Page } from "../browser/page.js";
+import { addressOf, path } from "../browser/route.js";
+import { setTheme, type Theme, theme } from "../browser/theme.js";
 import { Notice } from "../controls/notice.js";
 import { acceptDrops, dragging, opening, refusal } from "../models/incoming.js";
 import { home, ideas, pages, work } from "../pages/index.js";
 import { KernelsMissing } from "./kernels.js";
-import type { Page } from "./page.js";
-import { addressOf, path } from "./route.js";
-import { setTheme, type Theme, theme } from "./theme.js";
 
 /** The page that is shown: its code arrives a moment after its address. */
 const shown = signal<{ page: Page; Content: ComponentType } | null>(null);

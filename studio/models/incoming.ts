@@ -1,14 +1,15 @@
 /** Files that are dropped on the page or chosen: a table becomes data, anything else a model. */
 import { signal } from "@preact/signals";
-import { addressOf } from "../app/route.js";
+import { addressOf } from "../browser/route.js";
 import { openTable } from "./csv.js";
-import { FILE } from "./data.js";
 import { imageModel, openedImages } from "./image-model.js";
 import { contentsOf } from "./model-files.js";
 import { openedFrom, show } from "./opened.js";
 
 /** Whether files are being dragged over the page. */
 export const dragging = signal(false);
+/** How many tables have been taken: the page that trains shows the last one. */
+export const tablesTaken = signal(0);
 /** The name of what is being opened. */
 export const opening = signal<string | null>(null);
 /** What cannot be done with what was dropped. */
@@ -33,9 +34,7 @@ export async function take(files: readonly File[], title?: string): Promise<void
   const [table] = [...tables, ...files.filter(({ name }) => name === "data.csv")];
   if (table) {
     openTable(table);
-    // The page's settings follow its address.
-    const { settings } = await import("../pages/train/settings.js");
-    settings.data.value = FILE;
+    tablesTaken.value++;
     if (!location.hash.startsWith(addressOf("train"))) location.hash = addressOf("train");
     return;
   }

@@ -1,6 +1,6 @@
 /** The page's end of the worker that draws: the pictures of one model, and its answers to single questions. */
 import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { cancelFrame, nextFrame } from "../app/frames.js";
+import { cancelFrame, nextFrame } from "../browser/frames.js";
 import type { FlowDeclaration } from "../library.js";
 import { watch } from "./alive.js";
 import { DensityView } from "./density-view.js";

@@ -1,27 +1,7 @@
-/** All pages. A new page is a folder with a `page.tsx` and one entry in a list: here, or in ideas/index.ts. */
-import type { Page } from "../app/page.js";
+/** All pages. */
+import type { Page } from "../browser/page.js";
 import { ideas } from "./ideas/index.js";
-
-export const work: readonly Page[] = [
-  {
-    path: "train",
-    title: "Train live",
-    summary: "Choose or draw a density and watch a flow learn it, alone or beside a residual flow.",
-    load: () => import("./train/page.js"),
-  },
-  {
-    path: "inside",
-    title: "See inside",
-    summary: "Carry points and a grid through every block, from the data to the normal density and back.",
-    load: () => import("./inside/page.js"),
-  },
-  {
-    path: "images",
-    title: "Images",
-    summary: "Draw handwritten digits from a flow with convolutions, or images from a model of your own.",
-    load: () => import("./images/page.js"),
-  },
-];
+import { work } from "./work.js";
 
 export const home: Page = {
   path: "",
@@ -30,5 +10,5 @@ export const home: Page = {
   load: () => import("./home/page.js"),
 };
 
-export { ideas };
+export { ideas, work };
 export const pages: readonly Page[] = [home, ...work, ...ideas];

@@ -1,7 +1,7 @@
 /**
  * A figure as one SVG or PNG file: its canvases as pictures, its SVG elements with the styles that the page gives them.
  */
-import { download } from "../app/download.js";
+import { download } from "../browser/download.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
 /** What the page's style may decide about shapes and text. */

@@ -1,6 +1,6 @@
 /** Many small images in rows, each pixel a square. */
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { themeColour } from "../app/theme.js";
+import { themeColour } from "../browser/theme.js";
 
 interface ImageSheetProps {
   /** What the images show, for those who cannot see them. */

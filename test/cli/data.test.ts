@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { toyDensities } from "../../src/data/toy/index.js";
-import { resolveData } from "../../src/experiments/data.js";
-import { preset } from "../../src/experiments/presets.js";
 import { monotoneFlow } from "../../src/flows/declaration.js";
+import { resolveData } from "../../src/presets/data.js";
+import { preset } from "../../src/presets/presets.js";
 import { train } from "../../src/training/train.js";
 import { json, temporary, writeTable } from "./cli.js";
 

@@ -1,4 +1,4 @@
-/** Signals to the process; what comes of them in the midst of a test is in `src/training/train-run.test.ts`. */
+/** Signals to the process; what comes of them in the midst of a test is in `src/runs/train-run.test.ts`. */
 import type { ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";

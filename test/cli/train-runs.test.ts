@@ -11,7 +11,7 @@ import { snapshot, start, temporary } from "./cli.js";
 type TrainRuns = typeof import("../../src/experiments/train-runs.js");
 type Protocol = typeof import("../../src/experiments/planar/protocol.js");
 
-const built = fileURLToPath(new URL("../../dist/src/experiments/", import.meta.url));
+const built = fileURLToPath(new URL("../../dist/src/experiments", import.meta.url));
 const { trainRuns } = (await import(pathToFileURL(join(built, "train-runs.js")).href)) as TrainRuns;
 const protocol = (await import(pathToFileURL(join(built, "planar/protocol.js")).href)) as Protocol;
 

@@ -6,8 +6,8 @@ import { monotoneFlow } from "../../src/flows/declaration.js";
 import { Flow } from "../../src/flows/flow.js";
 import { MANIFEST_FILE, manifestOf } from "../../src/flows/manifest.js";
 import { encodeFlow } from "../../src/flows/model-encoding.js";
-import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../src/training/checkpoint.js";
-import { RUN_FORMAT, Run, type RunConfig } from "../../src/training/run.js";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../src/runs/checkpoint.js";
+import { RUN_FORMAT, Run, type RunConfig } from "../../src/runs/run.js";
 
 export const engine = new ReferenceEngine();
 

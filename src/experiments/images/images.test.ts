@@ -5,11 +5,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { idxHeader } from "../../data/images/idx.js";
 import { imageFlow } from "../../flows/image-flow.js";
 import { loadFlow } from "../../flows/model-files.js";
+import { imagePresets } from "../../presets/image-presets.js";
 import { claimsOf } from "../../reports/report.js";
+import { Run } from "../../runs/run.js";
+import { trainRun } from "../../runs/train-run.js";
 import { dataSource } from "../../training/job.js";
-import { Run } from "../../training/run.js";
-import { trainRun } from "../../training/train-run.js";
-import { imagePresets } from "../image-presets.js";
 import { keepTestLosses, testLossesOf } from "../test-losses.js";
 import { measure } from "./measure.js";
 import {

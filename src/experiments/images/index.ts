@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import type { DataSource } from "../../data/source.js";
 import { check } from "../../errors.js";
+import type { ResolvedData } from "../../presets/data.js";
+import { testSamples } from "../../runs/train-run.js";
 import { dataSource } from "../../training/job.js";
-import { testSamples } from "../../training/train-run.js";
-import type { ResolvedData } from "../data.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
 import { configOf, type ImageTask, imagesOf, models, nameOf, planOf, presetOf } from "./protocol.js";

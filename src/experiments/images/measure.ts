@@ -4,9 +4,9 @@ import { pixelTable } from "../../data/images/pixels.js";
 import type { DataSource } from "../../data/source.js";
 import type { Flow } from "../../flows/flow.js";
 import type { FlowMaps } from "../../flows/flow-maps.js";
+import { imageOf, interpolations, reconstructions } from "../../runs/image-figures.js";
 import type { Table } from "../../table.js";
 import { bitsPerDimension } from "../../training/evaluate.js";
-import { imageOf, interpolations, reconstructions } from "../image-figures.js";
 
 /** In a row of a sheet. */
 export const COLUMNS = 12;

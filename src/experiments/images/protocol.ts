@@ -6,9 +6,9 @@ import { holdsImages, whatImagesNeed } from "../../data/images/index.js";
 import { check } from "../../errors.js";
 import { imageFlow } from "../../flows/image-flow.js";
 import { version } from "../../package.js";
-import { RUN_FORMAT, type RunConfig } from "../../training/run.js";
-import { type ResolvedData, resolveData } from "../data.js";
-import { type ImagePreset, imagePresets } from "../image-presets.js";
+import { type ResolvedData, resolveData } from "../../presets/data.js";
+import { type ImagePreset, imagePresets } from "../../presets/image-presets.js";
+import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";
 import type { ReproductionOptions } from "../reproduction.js";
 
 export const formulations = ["residual", "monotone"] as const;

@@ -1,8 +1,8 @@
 /** `reproduce 2d`: i-DenseNet against Monotone Flow on eight planar densities, and what each change brings. */
 import { join } from "node:path";
+import { improvedTraining, planar } from "../../presets/presets.js";
 import type { Item, Report, Section } from "../../reports/report.js";
 import { isClear } from "../estimate.js";
-import { improvedTraining, planar } from "../presets.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
 import { learnedPicture, lossesPicture, overviewPicture, transportPicture } from "./pictures.js";

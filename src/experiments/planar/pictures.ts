@@ -17,8 +17,8 @@ import {
   sorted,
   transportFigure,
 } from "../../plots/index.js";
+import { learnedDensity, trueDensity } from "../../runs/figures.js";
 import { Table } from "../../table.js";
-import { learnedDensity, trueDensity } from "../figures.js";
 import type { Result } from "./results.js";
 import type { Pair } from "./tables.js";
 

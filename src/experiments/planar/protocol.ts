@@ -5,8 +5,8 @@
 import { toyDensities } from "../../data/toy/index.js";
 import { type FlowDeclaration, monotoneFlow } from "../../flows/declaration.js";
 import { version } from "../../package.js";
-import { RUN_FORMAT, type RunConfig } from "../../training/run.js";
-import { improvedTraining, planar } from "../presets.js";
+import { improvedTraining, planar } from "../../presets/presets.js";
+import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";
 
 /** What is done at full length, and what --quick does of it. */
 export interface Protocol {

@@ -2,9 +2,9 @@
 import { toySource } from "../../data/source.js";
 import { toyDensity } from "../../data/toy/index.js";
 import type { Flow } from "../../flows/flow.js";
+import { type Metrics, Run } from "../../runs/run.js";
+import { testSamples } from "../../runs/train-run.js";
 import { summarise } from "../../training/evaluate.js";
-import { type Metrics, Run } from "../../training/run.js";
-import { testSamples } from "../../training/train-run.js";
 import type { Estimate } from "../estimate.js";
 import type { Cell } from "./protocol.js";
 

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { check } from "../../errors.js";
 import type { Report } from "../../reports/report.js";
-import { Run } from "../../training/run.js";
+import { Run } from "../../runs/run.js";
 import { models } from "../images/protocol.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";

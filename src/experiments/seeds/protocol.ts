@@ -3,7 +3,7 @@
  * The experiments are those of `reproduce 2d`, `images` and `1d`, at lengths at which three seeds can be had.
  */
 import { toyDensities } from "../../data/toy/index.js";
-import type { RunConfig } from "../../training/run.js";
+import type { RunConfig } from "../../runs/run.js";
 import { FEWEST_SEEDS } from "../estimate.js";
 import * as images from "../images/protocol.js";
 import * as planar from "../planar/protocol.js";

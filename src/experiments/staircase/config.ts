@@ -1,6 +1,6 @@
 /** The configuration of a variant's run directory. */
 import { version } from "../../package.js";
-import { RUN_FORMAT, type RunConfig } from "../../training/run.js";
+import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";
 import { declarationOf, type Protocol, type Variant } from "./protocol.js";
 
 /** One rank a run: the results then do not depend on how many are trained at a time. */

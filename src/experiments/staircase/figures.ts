@@ -1,7 +1,7 @@
 /** The pictures of the 1-D fitting experiment. */
 import { staircase, staircaseInterval, staircaseSlope } from "../../data/staircase.js";
 import { type Mark, type Picture, palette, panelsFigure, smooth } from "../../plots/index.js";
-import type { Metrics } from "../../training/run.js";
+import type { Metrics } from "../../runs/run.js";
 import type { Measures } from "./measure.js";
 
 export interface Fitted {

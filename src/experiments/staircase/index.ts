@@ -1,6 +1,6 @@
 /** `reproduce 1d`: which flows follow a staircase of slopes 1/20 and 20. */
 import { join } from "node:path";
-import { Run } from "../../training/run.js";
+import { Run } from "../../runs/run.js";
 import type { Reproduction } from "../reproduction.js";
 import { trainRuns } from "../train-runs.js";
 import { configOf } from "./config.js";

@@ -9,7 +9,7 @@ import { Actnorm } from "../../bijections/actnorm.js";
 import { staircase } from "../../data/staircase.js";
 import { Flow } from "../../flows/flow.js";
 import { claimsOf } from "../../reports/report.js";
-import { Run } from "../../training/run.js";
+import { Run } from "../../runs/run.js";
 import { configOf } from "./config.js";
 import { type Measures, measure } from "./measure.js";
 import { full, type Protocol, quick, variants } from "./protocol.js";

@@ -1,6 +1,7 @@
-import { addressOf } from "../../app/route.js";
+import { addressOf } from "../../browser/route.js";
 import { Formula } from "../../controls/formula.js";
-import { ideas, work } from "../index.js";
+import { ideas } from "../ideas/index.js";
+import { work } from "../work.js";
 
 /** The first page: what this is, and where to go. */
 export default function Home() {

@@ -1,5 +1,5 @@
 /** The ideas of the paper, one interactive page each, in the order in which they build on each other. */
-import type { Page } from "../../app/page.js";
+import type { Page } from "../../browser/page.js";
 
 export const ideas: readonly Page[] = [
   {

@@ -1,8 +1,8 @@
 /** Sample images: a sheet of draws from a model of images, in a worker. */
 import { signal, useComputed, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { download } from "../../app/download.js";
-import { addressSettings, choice, number } from "../../app/settings.js";
+import { download } from "../../browser/download.js";
+import { addressSettings, choice, number } from "../../browser/settings.js";
 import { NumberField, Slider } from "../../controls/fields.js";
 import { Formula } from "../../controls/formula.js";
 import { ModelBar } from "../../controls/model-bar.js";

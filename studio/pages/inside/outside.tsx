@@ -1,8 +1,8 @@
 /** The model from outside: its density, its samples, its loss. */
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
-import { download } from "../../app/download.js";
-import { themeColour } from "../../app/theme.js";
+import { download } from "../../browser/download.js";
+import { themeColour } from "../../browser/theme.js";
 import { NumberField } from "../../controls/fields.js";
 import { Notice } from "../../controls/notice.js";
 import { formatCsv, Table } from "../../library.js";

@@ -1,7 +1,7 @@
 /** See inside: points and a grid are carried from x through every block to z, and back. */
 import { effect, signal, useComputed } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { themeColour } from "../../app/theme.js";
+import { themeColour } from "../../browser/theme.js";
 import { Slider } from "../../controls/fields.js";
 import { ModelBar } from "../../controls/model-bar.js";
 import { Notice } from "../../controls/notice.js";

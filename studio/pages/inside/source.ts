@@ -1,6 +1,6 @@
 /** Which model is looked into: one that is trained, one that was opened, or the example that comes along. */
 import { computed, signal } from "@preact/signals";
-import { addressSettings, choice } from "../../app/settings.js";
+import { addressSettings, choice } from "../../browser/settings.js";
 import type { RowJob } from "../../library.js";
 import { rowSource } from "../../library.js";
 import type { Extent } from "../../models/messages.js";

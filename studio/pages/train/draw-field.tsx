@@ -1,6 +1,6 @@
 /** The field in which the reader draws data of their own. */
 import { signal } from "@preact/signals";
-import { themeColour } from "../../app/theme.js";
+import { themeColour } from "../../browser/theme.js";
 import { Slider } from "../../controls/fields.js";
 import { drawing, SQUARE } from "../../models/data.js";
 import { drawDots } from "../../plots/dots.js";

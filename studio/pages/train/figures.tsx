@@ -1,7 +1,7 @@
 /** The pictures of training: data, learned density, samples. */
 import { useComputed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { themeColour } from "../../app/theme.js";
+import { themeColour } from "../../browser/theme.js";
 import type { Data } from "../../models/data.js";
 import { RESOLUTION } from "../../models/messages.js";
 import type { Pictures } from "../../models/pictures.js";

@@ -1,7 +1,7 @@
 /** The losses of the models over the steps, against the entropy of the data. */
 import { useComputed } from "@preact/signals";
-import { useSlow } from "../../app/slow.js";
-import { themeColour } from "../../app/theme.js";
+import { useSlow } from "../../browser/slow.js";
+import { themeColour } from "../../browser/theme.js";
 import type { Losses } from "../../models/losses.js";
 import { Figure } from "../../plots/figure.js";
 import { Plot, type Scales } from "../../plots/plot.js";

@@ -1,8 +1,10 @@
 /** The settings of the page "Train live"; the defaults are those of the paper's 2-D experiment. */
 
-import { addressSettings, choice, flag, number } from "../../app/settings.js";
+import { effect } from "@preact/signals";
+import { addressSettings, choice, flag, number } from "../../browser/settings.js";
 import { type FlowDeclaration, type Formulation, monotoneFlow, presets } from "../../library.js";
 import { type Data, DRAWING, FILE, toyNames } from "../../models/data.js";
+import { tablesTaken } from "../../models/incoming.js";
 
 const { flow, training } = presets.monotone;
 
@@ -31,6 +33,10 @@ export const settings = addressSettings("train", {
   steps: count(5_000, 1_000_000),
   threads: count(crossOriginIsolated ? Math.min(cores, USEFUL_THREADS) : 1, 64),
   seed: count(0, 2 ** 31, 0),
+});
+
+effect(() => {
+  if (tablesTaken.value > 0) settings.data.value = FILE;
 });
 
 /** A model that is trained: alone, or one of the two that are compared. */

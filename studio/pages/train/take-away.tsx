@@ -1,6 +1,6 @@
 /** What the reader takes home: model, samples, data, link, code. */
 import { signal, useSignal } from "@preact/signals";
-import { download } from "../../app/download.js";
+import { download } from "../../browser/download.js";
 import { NumberField } from "../../controls/fields.js";
 import { Notice } from "../../controls/notice.js";
 import { formatCsv, Table } from "../../library.js";

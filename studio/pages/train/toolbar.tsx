@@ -1,7 +1,7 @@
 /** The buttons of training, and how it goes. */
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { cancelFrame, nextFrame } from "../../app/frames.js";
-import { useSlow } from "../../app/slow.js";
+import { cancelFrame, nextFrame } from "../../browser/frames.js";
+import { useSlow } from "../../browser/slow.js";
 import { Notice } from "../../controls/notice.js";
 import {
   failed,

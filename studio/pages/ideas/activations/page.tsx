@@ -5,7 +5,7 @@ import type { Activation } from "../../../../src/activations/activation.js";
 import { activations } from "../../../../src/activations/index.js";
 import { jets, slopeLength } from "../../../../src/experiments/theory/activation-jets.js";
 import { quantile, sorted } from "../../../../src/plots/quantile.js";
-import { addressSettings, choice, flag, number } from "../../../app/settings.js";
+import { addressSettings, choice, flag, number } from "../../../browser/settings.js";
 import { Check, Choice, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { mirroredAndTurned, scaled, type Turn } from "../../../../src/experiments/theory/turn.js";
-import { addressSettings, number, type Setting } from "../../../app/settings.js";
+import { addressSettings, number, type Setting } from "../../../browser/settings.js";
 import { Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { Curve } from "../../../plots/curve.js";

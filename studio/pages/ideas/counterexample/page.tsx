@@ -1,6 +1,6 @@
 /** The counterexample: x + G(x) can be invertible although G is no contraction. */
 import { fixedPointGuesses, linearResidual } from "../../../../src/experiments/theory/linear-residual.js";
-import { addressSettings, number } from "../../../app/settings.js";
+import { addressSettings, number } from "../../../browser/settings.js";
 import { Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { Curve, graphOf } from "../../../plots/curve.js";

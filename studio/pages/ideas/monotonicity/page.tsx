@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { slopeBounds } from "../../../../src/bijections/slopes.js";
-import { addressSettings, number } from "../../../app/settings.js";
+import { addressSettings, number } from "../../../browser/settings.js";
 import { Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";

@@ -9,7 +9,7 @@ import {
   norm,
   type Point,
 } from "../../../../src/experiments/theory/balls.js";
-import { addressSettings, number } from "../../../app/settings.js";
+import { addressSettings, number } from "../../../browser/settings.js";
 import { Choice, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";

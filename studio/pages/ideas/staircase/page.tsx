@@ -3,7 +3,7 @@ import { batch, signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { staircase } from "../../../../src/data/staircase.js";
 import { variants } from "../../../../src/experiments/staircase/protocol.js";
-import { addressSettings, number } from "../../../app/settings.js";
+import { addressSettings, number } from "../../../browser/settings.js";
 import { NumberField, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";

@@ -9,8 +9,8 @@ import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
 import { alone } from "../ranks/communicator.js";
+import { RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
 import { Table } from "../table.js";
-import { RUN_FORMAT, Run, type RunConfig } from "../training/run.js";
 import { Trainer } from "../training/trainer.js";
 import { imagePresets, imageSizes, studiedData } from "./image-presets.js";
 

@@ -2,21 +2,19 @@
  * Training in a run directory: from a fresh start or from a checkpoint to the model, with metrics, tests on the way
  * and checkpoints, so that a run that is interrupted or killed goes on bit for bit.
  */
-import type { DataSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
-import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { encodeFlow } from "../flows/model-encoding.js";
 import { withRanks } from "../ranks/pool.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
-import { bitsPerDimension, densities, type Evaluation, summarise } from "./evaluate.js";
+import type { Evaluation } from "../training/evaluate.js";
 import { Interruption } from "./interruption.js";
-import { type DataJob, dataSource } from "./job.js";
-import { meanSquaredError } from "./regression.js";
+import { type DataJob, dataSource } from "../training/job.js";
+import { likelihood, meanSquaredError, type Score } from "./score.js";
 import type { Run } from "./run.js";
-import { train } from "./train.js";
-import type { StepResult, Trainer } from "./trainer.js";
+import { train } from "../training/train.js";
+import type { StepResult, Trainer } from "../training/trainer.js";
 
 /** A line of metrics every so many steps, and a test of so many samples so many times a run. */
 const METRICS_EVERY = 10;
@@ -32,17 +30,6 @@ export interface RunJob {
   data: DataJob;
   /** Where to go on from; null at the start. */
   state: Checkpoint | null;
-}
-
-/** How a model is judged. */
-export interface Score {
-  readonly unit: string;
-  /** How many of these units a nat of a sample is. */
-  readonly perNat: number;
-  /** The least loss that a model can have, where it is known. */
-  readonly floor: number | null;
-  /** The loss on the first `samples` of the test sample; rows that fail are collected, or throw (`MapOptions`). */
-  measure(flow: FlowMaps, samples: number, failures?: FailedRows): Promise<Evaluation>;
 }
 
 export interface RunOptions {
@@ -90,25 +77,6 @@ export interface RunResult {
   test: Evaluation;
   /** The test samples that failed. */
   failures: FailedRows;
-}
-
-/** The mean of -log p over test samples: of images in bits per dimension, of others in nats. */
-export function likelihood(source: DataSource, seed: number, options: MapOptions = {}): Score {
-  const perNat = source.image ? bitsPerDimension(1, source.dim) : 1;
-  return {
-    unit: source.image ? "bits/dim" : "nats",
-    perNat,
-    floor: source.entropy,
-    async measure(flow, samples, failures) {
-      const test = summarise(await densities(flow, source, seed, samples, { ...options, failures }));
-      return {
-        ...test,
-        loss: perNat * test.loss,
-        standardError: perNat * test.standardError,
-        losses: test.losses.map((loss) => perNat * loss),
-      };
-    },
-  };
 }
 
 /**

@@ -9,7 +9,7 @@ import { check, FlowError, quoted } from "../errors.js";
 import { readFile, reason, writeFileAtomically } from "../files.js";
 import { decodeSafetensors, encodeSafetensors, type Tensor, type Tensors } from "../flows/safetensors.js";
 import { firstBeyondFloat32 } from "../model/parameters.js";
-import type { TrainingState } from "./trainer.js";
+import type { TrainingState } from "../training/trainer.js";
 
 const FILE = /^step-(\d+)\.safetensors$/;
 /** What a process that was killed while it wrote has left. */

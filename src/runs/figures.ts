@@ -14,7 +14,7 @@ import {
   smooth,
 } from "../plots/index.js";
 import { Table } from "../table.js";
-import type { Metrics } from "../training/run.js";
+import type { Metrics } from "./run.js";
 
 const RESOLUTION = 200;
 const POINTS = 5_000;

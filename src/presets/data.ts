@@ -11,9 +11,9 @@ import { readCsv } from "../data/read-csv.js";
 import { toyDensity } from "../data/toy/index.js";
 import { check } from "../errors.js";
 import { readFile } from "../files.js";
+import type { DataConfig } from "../runs/run.js";
 import type { Table } from "../table.js";
 import type { DataJob } from "../training/job.js";
-import type { DataConfig } from "../training/run.js";
 import { TEST_FRACTION, tableJob } from "./table-job.js";
 
 /** Reads a CSV (also gzipped) or NPY file of numbers. */

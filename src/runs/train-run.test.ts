@@ -10,8 +10,8 @@ import { loadFlow } from "../flows/model-files.js";
 import { alone } from "../ranks/communicator.js";
 import { Turns } from "../ranks/turn.js";
 import { loadCheckpoint } from "./checkpoint.js";
-import { densities, summarise } from "./evaluate.js";
-import { createTrainer } from "./job.js";
+import { densities, summarise } from "../training/evaluate.js";
+import { createTrainer } from "../training/job.js";
 import { RUN_FORMAT, Run, type RunConfig } from "./run.js";
 import { type RunResult, testSamples, trainRun } from "./train-run.js";
 
