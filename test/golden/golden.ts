@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { Engine } from "../../src/engine/engine.js";
 import { ReferenceEngine } from "../../src/engine/reference/engine.js";
 import { WasmEngine } from "../../src/engine/wasm/engine.js";
+import { deferredEngine } from "../support/deferred-engine.js";
 
 /** Reads one file of golden vectors, from GOLDEN_DIR where that is set. */
 export function golden(name: string) {
@@ -12,6 +13,8 @@ export function golden(name: string) {
 
 export const engines: [string, number, () => Promise<Engine>][] = [
   ["reference", 1e-9, async () => new ReferenceEngine()],
+  // Calls enqueue, only reads wait.
+  ["deferred", 1e-9, async () => deferredEngine()],
   ["wasm", 2e-4, () => WasmEngine.create()],
   ["wasm without relaxed SIMD", 2e-4, () => WasmEngine.create({ relaxed: false })],
 ];
