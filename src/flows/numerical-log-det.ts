@@ -11,7 +11,7 @@ import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
 import { Monotone } from "../bijections/monotone.js";
 import { type Matrix, paddedLanes } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { factorise, solveFactorised } from "../engine/reference/linear-algebra.js";
+import { factorise, solveFactorised } from "../linear-algebra.js";
 import { FRESH } from "../logdet/probes.js";
 import type { Network } from "../networks/network.js";
 import { sizeOf } from "../shape.js";
