@@ -8,6 +8,9 @@ const COLOURS = 256;
 /** Least squared distances of two colours of the palette, pass by pass: first all of the colour space, then the popular. */
 const APART = [48 ** 2, 24 ** 2, 12 ** 2, 6 ** 2, 1];
 
+/** Of the compression: 9 takes three times as long, for 1% fewer bytes of a density. */
+const LEVEL = 7;
+
 /** RGB bytes, row 0 at the top. */
 export interface Pixels {
   readonly width: number;
@@ -19,30 +22,41 @@ export interface Pixels {
 export function encodeTrueColour({ width, height, data }: Pixels): Uint8Array {
   return encode(
     { width, height, channels: 3, depth: 8, data: Uint8Array.from(data) },
-    { zlib: { level: 9 } },
+    { zlib: { level: LEVEL } },
   );
 }
 
 export function encodeIndexed({ width, height, data }: Pixels): Uint8Array {
   const codes = new Uint32Array(width * height);
-  const counts = new Map<number, number>();
-  for (let i = 0; i < codes.length; i++) {
-    codes[i] = (data[3 * i] << 16) | (data[3 * i + 1] << 8) | data[3 * i + 2];
-    counts.set(codes[i], (counts.get(codes[i]) ?? 0) + 1);
+  for (let i = 0, j = 0; i < codes.length; i++, j += 3) {
+    codes[i] = (data[j] << 16) | (data[j + 1] << 8) | data[j + 2];
   }
+  const counts = new Map<number, number>();
+  eachRun(codes, (code, start, end) => counts.set(code, (counts.get(code) ?? 0) + end - start));
   const palette = paletteOf(counts);
   const places = new Map([...counts.keys()].map((code) => [code, nearest(palette, code).place]));
+  const indices = new Uint8Array(codes.length);
+  eachRun(codes, (code, start, end) => indices.fill(places.get(code) ?? 0, start, end));
   return encode(
     {
       width,
       height,
       channels: 1,
       depth: 8,
-      data: Uint8Array.from(codes, (code) => places.get(code) ?? 0),
+      data: indices,
       palette: palette.map(bytesOf),
     },
-    { zlib: { level: 9 } },
+    { zlib: { level: LEVEL } },
   );
+}
+
+/** Calls a function with each run of equal codes, which are long in a picture. */
+function eachRun(codes: Uint32Array, call: (code: number, start: number, end: number) => void): void {
+  for (let start = 0, end = 0; start < codes.length; start = end) {
+    const code = codes[start];
+    while (end < codes.length && codes[end] === code) end++;
+    call(code, start, end);
+  }
 }
 
 /** The popular colours, no two of them too near as long as there are others. */

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { expectComplaint, json, run, temporary } from "./cli.js";
+import { call, expectComplaint, json, run, temporary } from "./cli.js";
 
 const folder = temporary();
 
@@ -83,7 +83,7 @@ describe("bench solvers", () => {
       ["--batch none", /--batch must be a positive whole number/],
     ];
     const complaints = await Promise.all(
-      cases.map(([line]) => run(folder, "bench", "solvers", ...line.split(" "))),
+      cases.map(([line]) => call(folder, "bench", "solvers", ...line.split(" "))),
     );
     cases.forEach(([, pattern], i) => {
       expectComplaint(complaints[i], pattern);

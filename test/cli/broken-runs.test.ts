@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { reseal } from "../support/run-directory.js";
-import { expectComplaint, json, run, snapshot, temporary, writeTable } from "./cli.js";
+import { call, expectComplaint, json, run, snapshot, temporary, writeTable } from "./cli.js";
 
 const folder = temporary();
 writeTable(join(folder, "table.csv"), { columns: 2 });
@@ -146,10 +146,10 @@ function edit(name: string, change: (config: Record<string, unknown>) => object)
   writeFileSync(file, JSON.stringify(change(JSON.parse(readFileSync(file, "utf8")))));
 }
 
-const call = (command: string, name: string) => {
+const use = (command: string, name: string) => {
   if (command === "train") return run(folder, command, "--out", name);
   if (command === "resume") return run(folder, "train", "--resume", name, "--steps", "5");
-  return run(folder, command, name, ...(command === "score" ? ["--data", "table.csv"] : []));
+  return call(folder, command, name, ...(command === "score" ? ["--data", "table.csv"] : []));
 };
 
 it.each(cases)("refuses a run %s", async (what, commands, pattern, damage) => {
@@ -157,7 +157,7 @@ it.each(cases)("refuses a run %s", async (what, commands, pattern, damage) => {
   cpSync(path("run"), path(name), { recursive: true });
   damage(name);
   const before = snapshot(folder);
-  for (const result of await Promise.all(commands.map((command) => call(command, name)))) {
+  for (const result of await Promise.all(commands.map((command) => use(command, name)))) {
     expectComplaint(result, pattern);
     expect(result.stderr).toContain(name);
   }
@@ -167,10 +167,10 @@ it.each(cases)("refuses a run %s", async (what, commands, pattern, damage) => {
 it("refuses a run whose data have changed, but for what needs no data", async () => {
   const before = snapshot(folder);
   for (const command of ["evaluate", "resume"]) {
-    expectComplaint(await call(command, "changed"), /other\.csv has changed since the run was started/);
+    expectComplaint(await use(command, "changed"), /other\.csv has changed since the run was started/);
   }
   expect(snapshot(folder)).toEqual(before);
   expect((await json(folder, "score", "changed", "--data", "other.csv")).rows).toBe(121);
   rmSync(path("other.csv"));
-  expectComplaint(await call("evaluate", "changed"), /other\.csv.*no such file/);
+  expectComplaint(await use("evaluate", "changed"), /other\.csv.*no such file/);
 });

@@ -1,11 +1,11 @@
-/** The built program as a user has it: spawned in a temporary directory of its own. */
+/** The built program in a temporary directory of its own: spawned, as a user has it, or in the process of the tests. */
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { fileURLToPath } from "node:url";
-import { afterAll, expect } from "vitest";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { afterAll, expect, vi } from "vitest";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -44,16 +44,56 @@ export function run(cwd: string, ...args: string[]): Promise<Result> {
   return execute(process.execPath, [program, ...args], cwd);
 }
 
+const built = <Module>(file: string): Promise<Module> =>
+  import(pathToFileURL(join(root, "dist/src/cli", file)).href);
+
+async function callNow(cwd: string, args: readonly string[]): Promise<Result> {
+  const { programFor } = await built<typeof import("../../src/cli/program.js")>("program.js");
+  const { endWith } = await built<typeof import("../../src/cli/faults.js")>("faults.js");
+  const said = { stdout: "", stderr: "" };
+  const listeners = (["stdout", "stderr"] as const).map((stream) =>
+    vi.spyOn(process[stream], "write").mockImplementation((text) => {
+      said[stream] += text;
+      return true;
+    }),
+  );
+  const home = process.cwd();
+  process.chdir(cwd);
+  try {
+    await (await programFor(args)).parseAsync(args, { from: "user" });
+    return { code: 0, ...said };
+  } catch (error) {
+    const code = endWith(error);
+    return { code, ...said };
+  } finally {
+    process.chdir(home);
+    for (const listener of listeners) listener.mockRestore();
+  }
+}
+
+let turn: Promise<unknown> = Promise.resolve();
+
+/**
+ * What `main.ts` does, in the process of the tests, where it starts at once; calls wait for each other. Not for training:
+ * the lock of a run ends with the process that took it.
+ */
+export function call(cwd: string, ...args: string[]): Promise<Result> {
+  const result = turn.then(() => callNow(cwd, args));
+  turn = result.catch(() => {});
+  return result;
+}
+
 /** Runs the program where no file may grow beyond so many blocks of 512 bytes: what a full disk does. */
 export function runLimited(blocks: number, cwd: string, ...args: string[]): Promise<Result> {
   const script = `ulimit -f ${blocks}; exec "$@"`;
   return execute("sh", ["-c", script, "sh", process.execPath, program, ...args], cwd);
 }
 
-/** Runs the program with --json, expects success and exactly one JSON object on stdout, and returns it. */
+/** The command with --json: expects success and exactly one JSON object on stdout, and returns it. What trains is spawned. */
 // biome-ignore lint/suspicious/noExplicitAny: every command has its own fields, which the tests check
 export async function json(cwd: string, ...args: string[]): Promise<any> {
-  const { code, stdout, stderr } = await run(cwd, ...args, "--json");
+  const trains = args[0] === "train" || args[0] === "bench";
+  const { code, stdout, stderr } = await (trains ? run : call)(cwd, ...args, "--json");
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^\{.*\}\n$/);
   return JSON.parse(stdout);

@@ -5,7 +5,7 @@ import { encode } from "fast-png";
 import { describe, expect, it } from "vitest";
 import { readNpy } from "../../src/data/npy.js";
 import { checkpointAfter } from "./checkpoints.js";
-import { expectComplaint, json, run, start, temporary } from "./cli.js";
+import { call, expectComplaint, json, run, start, temporary } from "./cli.js";
 
 const folder = temporary();
 const TINY = ["--data", "digits", "--batch", "8", "--checkpoint-every", "2"];
@@ -92,20 +92,20 @@ it("learns from a folder of pictures, and says what is wrong with one", async ()
   const scores = await json(folder, "score", "of-pictures", "--data", "pictures");
   expect(scores.rows).toBe(24);
   expectComplaint(
-    await run(folder, "score", "of-pictures", "--data", "digits"),
+    await call(folder, "score", "of-pictures", "--data", "digits"),
     /digits has images of 8 x 8 pixels, 1 channel, 17 levels, the model was trained on images of 8 x 4 pixels, 1 channel, 256 levels/,
   );
 
   png(join(pictures, "odd.png"), 6, 4, 0);
   expectComplaint(
-    await run(folder, "train", "--data", "pictures", ...options),
+    await call(folder, "train", "--data", "pictures", ...options),
     /odd\.png.*6 x 4|6 x 4.*odd\.png/,
   );
 }, 120_000);
 
 it("refuses what it cannot learn from, with exit code 2", async () => {
   const complain = async (pattern: RegExp, ...args: string[]) =>
-    expectComplaint(await run(folder, "train", ...args), pattern);
+    expectComplaint(await call(folder, "train", ...args), pattern);
   mkdirSync(join(folder, "mnist"));
   await complain(/train-images-idx3-ubyte/, "--data", "mnist", "--data-dir", "mnist");
   await complain(/--data mnist needs --data-dir/, "--data", "mnist");

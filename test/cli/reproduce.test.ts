@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
-import { expectComplaint, program, type Result, run, snapshot, temporary } from "./cli.js";
+import { call, expectComplaint, program, type Result, snapshot, temporary } from "./cli.js";
 
 const PATIENCE = 400_000;
 
@@ -107,7 +107,7 @@ it("complains in one sentence and leaves everything as it was", async () => {
     "reproduce theory --out file.txt/deeper": /cannot write file\.txt.deeper.*file/,
   };
   for (const [line, pattern] of Object.entries(cases)) {
-    expectComplaint(await run(folder, ...line.split(" ")), pattern);
+    expectComplaint(await call(folder, ...line.split(" ")), pattern);
   }
   expect(snapshot(folder)).toEqual(before);
 }, 120_000);

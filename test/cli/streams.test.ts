@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { program, temporary } from "./cli.js";
 
 const folder = temporary();
-const short = ["--steps", "3", "--batch", "20", "--threads", "1"];
+const short = ["--data", "8gaussians", "--steps", "3", "--batch", "20", "--threads", "1"];
 type Output = "pipe" | number;
 
 /** Runs the program with these outputs, of which pipes have no reader; resolves to its exit code. */

@@ -35,7 +35,7 @@ function quadrature(): Component[] {
   return components;
 }
 
-const mixture = new GaussianMixture(quadrature(), SIGMA);
+const mixture = new GaussianMixture(quadrature, SIGMA);
 
 /**
  * Two arms of a spiral, each the other's point reflection: +-(-n cos n + U/2, n sin n + U'/2) / 3 + 0.1 N
