@@ -115,7 +115,8 @@ type Method = (...args: unknown[]) => unknown;
 function watch(object: object, name: string, around: (run: () => unknown) => unknown): void {
   const methods = object as Record<string, Method | undefined>;
   const method = methods[name];
-  if (method) methods[name] = (...args) => around(() => method.apply(object, args));
+  if (method === undefined) throw new Error(`there is no method ${name} to be watched`);
+  methods[name] = (...args) => around(() => method.apply(object, args));
 }
 
 /** Steps of training before the measurement, and of the measurement, where nothing else is said. */
@@ -174,17 +175,18 @@ async function profile(
     if (!flow.declaration.estimator) continue;
     const { regime } = block as unknown as { regime: object };
     for (const [method, phase] of Object.entries(REGIME)) {
-      watch(regime, method, (run) => stopwatch.phase(phase, run));
+      if (method in regime) watch(regime, method, (run) => stopwatch.phase(phase, run));
     }
   }
-  watch(flow, "write", (run) => stopwatch.phase("images", run));
-  watch(flow, "forwardPass", (run) => stopwatch.phase("forward", run));
-  watch(flow, "backwardPass", (run) => stopwatch.phase("backward", run));
+  watch(flow, "enter", (run) => stopwatch.phase("images", run));
+  watch(flow.chain, "forward", (run) => stopwatch.phase("forward", run));
+  watch(flow.chain, "backward", (run) => stopwatch.phase("backward", run));
   watch(flow, "prepare", (run) => stopwatch.phase("weights", run));
   watch(flow.gradients, "takeGradient", (run) => stopwatch.phase("gradients", run));
   watch(flow.gradients, "pullBack", (run) => stopwatch.phase("gradients", run));
-  for (const b of flow.chain.bijections)
-    watch(b, "iterate", (run) => stopwatch.phase("power iteration", run));
+  for (const b of flow.chain.bijections) {
+    if ("iterate" in b) watch(b, "iterate", (run) => stopwatch.phase("power iteration", run));
+  }
   const began = performance.now();
   while (trainer.step < total) await trainer.advance();
   return {
