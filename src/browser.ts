@@ -2,6 +2,7 @@
 
 export type { Activation } from "./activations/activation.js";
 export { activation, activations } from "./activations/index.js";
+export type { BaseDeclaration } from "./bases/index.js";
 export type { Bijection } from "./bijections/bijection.js";
 export {
   type BijectionDeclaration,

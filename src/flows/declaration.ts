@@ -1,6 +1,6 @@
 /** The declaration of a flow: plain JSON that says everything about its architecture. */
 import { z } from "zod";
-import { baseSchema } from "../bases/index.js";
+import { type BaseDeclaration, baseSchema } from "../bases/index.js";
 import { type BijectionDeclaration, bijectionSchema } from "../bijections/index.js";
 import { type ErrorCode, FlowError } from "../errors.js";
 import { estimatorSchema } from "../logdet/estimator.js";
@@ -96,6 +96,8 @@ export interface FlowOptions {
   /** How the networks' closing layers start (default near-zero: blocks near the identity). */
   closingStart?: "near-zero" | "uniform";
   standardisation?: { mean: number[]; deviation: number[] };
+  /** The density of the latents (default: standard normal). */
+  base?: BaseDeclaration;
 }
 
 /** A chain of equal blocks with dense concatenation; the defaults are those of the paper's 2-D experiment. */
@@ -122,6 +124,7 @@ export function monotoneFlow(options: FlowOptions): FlowDeclaration {
       dim: options.dim,
       ...(options.standardisation ? { standardisation: options.standardisation } : {}),
       bijections: chain,
+      ...(options.base ? { base: options.base } : {}),
     },
     "monotoneFlow",
     "usage",
