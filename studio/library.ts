@@ -8,12 +8,14 @@ export { toySource } from "../src/data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "../src/data/toy/index.js";
 export { ReferenceEngine } from "../src/engine/reference/engine.js";
 export { FlowError } from "../src/errors.js";
+export { uncertifiedBlocks } from "../src/flows/certificate.js";
 export {
   type FlowDeclaration,
   type Formulation,
   monotoneFlow,
   parseDeclaration,
 } from "../src/flows/declaration.js";
+export { FailedRows } from "../src/flows/failed-rows.js";
 export { Flow } from "../src/flows/flow.js";
 export { parseJson } from "../src/flows/json.js";
 export { checkListed, manifestOf, parseManifest } from "../src/flows/manifest.js";
@@ -25,6 +27,7 @@ export { type Preset, presets } from "../src/presets/presets.js";
 export { TEST_FRACTION, tableJob } from "../src/presets/table-job.js";
 export type { RunConfig } from "../src/runs/run.js";
 export { Table } from "../src/table.js";
-export { evaluate } from "../src/training/evaluate.js";
+export { summarise } from "../src/training/evaluate.js";
 export { type RowJob, rowSource, type TrainingJob } from "../src/training/job.js";
+export { meanInWords } from "../src/training/mean-in-words.js";
 export type { StepResult, Trainer, TrainingState } from "../src/training/trainer.js";

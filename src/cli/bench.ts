@@ -14,7 +14,7 @@ import { check, quoted } from "../errors.js";
 import { defaultPreset } from "../presets/presets.js";
 import { integer, positive, threadCount } from "./options.js";
 import { report } from "./output.js";
-import { openModel, trainingSource } from "./run-model.js";
+import { openCertified, trainingSource, UNCERTIFIED } from "./run-model.js";
 
 const examples = `
 Examples:
@@ -200,6 +200,7 @@ interface SolversOptions {
   batch?: string;
   tolerance?: string;
   json?: boolean;
+  uncertified?: boolean;
 }
 
 function solversCommand(bench: Command): void {
@@ -216,6 +217,7 @@ function solversCommand(bench: Command): void {
     .option("--seed <n>", "seed of the weights and the samples (default: 0)")
     .option("--batch <n>", "samples to solve for (default: 500)")
     .option("--tolerance <x>", "relative residual to reach (default: that of the blocks)")
+    .option(...UNCERTIFIED)
     .option("--json", "print one JSON object on stdout")
     .addHelpText("after", solversExamples)
     .action(async (options: SolversOptions) => {
@@ -234,12 +236,16 @@ function solversCommand(bench: Command): void {
       const result =
         model === undefined
           ? await benchSolvers(preset ?? defaultPreset, data ?? "2spirals", steps, common)
-          : await benchRun(model, common);
+          : await benchRun(model, common, options);
       report(options.json, result, solverReport(result));
     });
 }
 
-async function benchRun(path: string, options: SolverBenchmarkOptions): Promise<SolverBenchmark> {
-  const { run, flow } = await openModel(path);
+async function benchRun(
+  path: string,
+  options: SolverBenchmarkOptions,
+  certified: { uncertified?: boolean },
+): Promise<SolverBenchmark> {
+  const { run, flow } = await openCertified(path, certified);
   return benchSolversOf(run.path, flow, await trainingSource(run), options);
 }

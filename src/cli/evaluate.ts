@@ -11,8 +11,9 @@ import type { Run } from "../runs/run.js";
 import { likelihood } from "../runs/score.js";
 import { testSamples } from "../runs/train-run.js";
 import { dataSource } from "../training/job.js";
+import { meanInWords } from "../training/mean-in-words.js";
 import { integer, threadCount } from "./options.js";
-import { aligned, failureCounts, meanInWords, orNull, remark, report, requireAll } from "./output.js";
+import { aligned, failureCounts, orNull, remark, report, requireAll } from "./output.js";
 import { openCertified, stepsOf, trainingSource, UNCERTIFIED } from "./run-model.js";
 
 interface EvaluateOptions {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { FailedRows } from "../flows/failed-rows.js";
-import { failureCounts, meanInWords, notFinite, orNull, report, requireAll } from "./output.js";
+import { failureCounts, notFinite, orNull, report, requireAll } from "./output.js";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -45,13 +45,6 @@ it("finds the number that is none", () => {
   expect(notFinite({ a: [1, 2], b: "NaN", c: null, d: undefined, e: true })).toBeNull();
   expect(notFinite({ a: 1, b: Number.NaN })).toBe("b");
   expect([orNull(0), orNull(Number.NaN), orNull(Number.NEGATIVE_INFINITY)]).toEqual([0, null, null]);
-});
-
-it("a mean has an error only of two rows or more, and is a number or not known", () => {
-  expect(meanInWords(1.23456, 0.01, "nats", 20)).toBe("1.2346 ± 0.0100 nats");
-  expect(meanInWords(1.23456, Number.NaN, "nats", 1)).toBe("1.2346 nats (one row: no standard error)");
-  expect(meanInWords(Number.NaN, Number.NaN, "nats", 20)).toBe("not known");
-  expect(meanInWords(Number.POSITIVE_INFINITY, Number.NaN, "nats", 1)).toBe("not known");
 });
 
 it("rows that fail end a command with the run to verify", () => {

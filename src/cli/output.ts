@@ -37,14 +37,6 @@ export function requireAll(failures: FailedRows, what: string, path: string): vo
   throw new FlowError("numerical", `${failures.describe(what)}; ${advice}`);
 }
 
-/** A mean and its standard error in words, where they are numbers. */
-export function meanInWords(mean: number, standardError: number, unit: string, rows: number): string {
-  if (!Number.isFinite(mean)) return "not known";
-  const value = `${mean.toFixed(4)}`;
-  if (rows === 1) return `${value} ${unit} (one row: no standard error)`;
-  return `${value} ± ${standardError.toFixed(4)} ${unit}`;
-}
-
 /** A remark for people, on stderr. */
 export function remark(text: string): void {
   process.stderr.write(`${text}\n`);

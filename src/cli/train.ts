@@ -16,9 +16,10 @@ import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../runs
 import { likelihood } from "../runs/score.js";
 import { type RunJob, type RunResult, type RunSummary, trainRun } from "../runs/train-run.js";
 import { dataSource } from "../training/job.js";
+import { meanInWords } from "../training/mean-in-words.js";
 import type { TrainingOptions } from "../training/trainer.js";
 import { integer, positive, threadCount } from "./options.js";
-import { aligned, meanInWords, remark, report, requireAll } from "./output.js";
+import { aligned, remark, report, requireAll } from "./output.js";
 import { duration, progress } from "./progress.js";
 
 interface TrainOptions {

@@ -72,6 +72,8 @@ export interface ModelResult {
   testLoss: number;
   standardError: number;
   rows: number;
+  /** The test samples that have failed, in words; null if none have. */
+  failed: string | null;
 }
 
 export interface PathResult {
@@ -85,6 +87,8 @@ export interface PathResult {
   logProb: Float64Array;
   /** |x - F^-1(F(x))|. */
   roundTrip: Float64Array;
+  /** The points that have failed, in words; null if none have. Their numbers are NaN. */
+  failed: string | null;
 }
 
 export interface BoundsResult {
@@ -94,15 +98,17 @@ export interface BoundsResult {
 
 export interface Results {
   model: ModelResult;
-  samples: { step: number; values: Float64Array };
+  /** Without those that have failed, which are told in words; null if none have. */
+  samples: { step: number; values: Float64Array; failed: string | null };
   path: PathResult;
   bounds: BoundsResult;
 }
 
 /** From the worker that draws. */
 export type PictureNews =
-  | { kind: "density"; step: number; part: number; values: Float64Array }
-  | { kind: "points"; step: number; values: Float64Array }
+  /** `failed`: how many of the values are NaN, as their rows have failed. */
+  | { kind: "density"; step: number; part: number; values: Float64Array; failed: number }
+  | { kind: "points"; step: number; values: Float64Array; failed: number }
   | { kind: "result"; id: number; result: Results[keyof Results] }
   | { kind: "refused"; id: number; message: string }
   | { kind: "failed"; message: string };

@@ -5,6 +5,7 @@ import { extentOf, SQUARE } from "./data.js";
 import type { Extent } from "./messages.js";
 import { type Config, type Contents, configOf, partsOf } from "./model-files.js";
 import { Pictures } from "./pictures.js";
+import { uncertifiedInWords } from "./uncertified.js";
 
 export interface Opened {
   readonly title: string;
@@ -17,6 +18,8 @@ export interface Opened {
   /** Steps of its training, where the files say so. */
   readonly steps: number | null;
   readonly parameters: number;
+  /** What is said of it if it is not certified; null if it is. */
+  readonly uncertified: string | null;
 }
 
 export const opened: Signal<Opened | null> = signal(null);
@@ -51,6 +54,7 @@ export async function openedFrom(contents: Contents, title: string): Promise<Ope
     data: found,
     steps,
     parameters: flow.parameters.values.length,
+    uncertified: uncertifiedInWords(flow),
     pictures: new Pictures({
       declaration: flow.declaration,
       extent,

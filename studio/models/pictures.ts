@@ -1,10 +1,19 @@
 /** The page's end of the worker that draws: the pictures of one model, and its answers to single questions. */
-import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { cancelFrame, nextFrame } from "../browser/frames.js";
 import type { FlowDeclaration } from "../library.js";
 import { watch } from "./alive.js";
 import { DensityView } from "./density-view.js";
-import type { Extent, PictureNews, PictureOrder, PictureTask, Results, Snapshot } from "./messages.js";
+import {
+  type Extent,
+  PARTS,
+  type PictureNews,
+  type PictureOrder,
+  type PictureTask,
+  type Results,
+  type Snapshot,
+} from "./messages.js";
+import { missingInWords } from "./missing.js";
 import { PointsView } from "./points-view.js";
 
 export interface PictureOptions {
@@ -24,6 +33,10 @@ export class Pictures {
   readonly pointsFrame: ReadonlySignal<number>;
   /** Milliseconds after the start at which the first picture was there; null before. */
   readonly firstAfter: Signal<number | null> = signal(null);
+  /** Places of the density and samples that are missing from the pictures, in words; null if none are. */
+  readonly missing: ReadonlySignal<string | null>;
+  readonly #failedPlaces = signal<readonly number[]>(PARTS.map(() => 0));
+  readonly #failedPoints = signal(0);
   /** Why there will be no more pictures; null while there are. */
   readonly failure: Signal<string | null> = signal(null);
   readonly #densityFrame = signal(0);
@@ -39,6 +52,7 @@ export class Pictures {
   constructor(options: PictureOptions) {
     this.densityFrame = this.#densityFrame;
     this.pointsFrame = this.#pointsFrame;
+    this.missing = computed(() => missingInWords(this.#failedPlaces.value, this.#failedPoints.value));
     this.#worker = new Worker(new URL("./picture-worker.ts", import.meta.url), { type: "module" });
     this.#unwatch = watch(this.#worker, (why) => this.#fail(`the worker that draws has ended: ${why}`));
     this.#worker.addEventListener("message", ({ data }: MessageEvent<PictureNews>) => this.#hear(data));
@@ -73,10 +87,15 @@ export class Pictures {
   #hear(news: PictureNews): void {
     if (news.kind === "density") {
       this.density.put(news.step, news.part, news.values);
+      const { part, failed } = news;
+      if (this.#failedPlaces.value[part] !== failed) {
+        this.#failedPlaces.value = this.#failedPlaces.value.with(part, failed);
+      }
       this.firstAfter.value ??= performance.now() - this.#began;
       this.#animate();
     } else if (news.kind === "points") {
       this.points.put(news.values);
+      this.#failedPoints.value = news.failed;
       this.#animate();
     } else if (news.kind === "failed") this.#fail(news.message);
     else if (news.kind === "result" || news.kind === "refused") {

@@ -164,9 +164,10 @@ describe("verify", () => {
       ["sample", "tampered", "--out", "tampered.csv"],
       ["score", "tampered", "--data", "rows.csv"],
     ];
-    const [verified, refused, asked] = await Promise.all([
+    const [verified, refused, unmeasured, asked] = await Promise.all([
       run(folder, "verify", "tampered", "--json"),
       run(folder, ...commands[2], "--json"),
+      run(folder, "bench", "solvers", "--model", "tampered", "--json"),
       Promise.all(commands.map((args) => run(folder, ...args, "--json", "--uncertified"))),
     ]);
     expect(verified.code, verified.stderr).toBe(1);
@@ -176,7 +177,8 @@ describe("verify", () => {
     expect(verified.stderr).toMatch(
       /^monotone-flows: tampered is not certified: block 1 \(monotone\) .* Lipschitz constant is \d+\.\d+, not below 1[^\n]*\n$/,
     );
-    expectComplaint(refused, /tampered: nothing proves that block 1 is invertible.*--uncertified/);
+    for (const each of [refused, unmeasured])
+      expectComplaint(each, /tampered: nothing proves that block 1 is invertible.*--uncertified/);
 
     const [evaluated, sampled, scored] = asked;
     for (const { stdout, stderr } of asked) {

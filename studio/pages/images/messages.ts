@@ -6,9 +6,10 @@ export type ImagesOrder =
   | { kind: "sample"; turn: number; first: number; count: number; seed: number; temperature: number };
 
 export type ImagesNews =
-  | { kind: "opened"; parameters: number }
-  /** Pixels, 0 to levels - 1: [image][channel][y][x]. */
-  | { kind: "images"; turn: number; first: number; pixels: Float64Array };
+  /** `uncertified`: what is said of a model that is not certified. */
+  | { kind: "opened"; parameters: number; uncertified: string | null }
+  /** Pixels, 0 to levels - 1: [image][channel][y][x]. Those of images that have failed, so many, are NaN. */
+  | { kind: "images"; turn: number; first: number; pixels: Float64Array; failed: number };
 
 /** Images a question: a pass of the flow, so that they have the bits of the command line. */
 export const PIECE = 16;

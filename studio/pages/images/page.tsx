@@ -77,6 +77,12 @@ export default function Images() {
         }}
       />
       {failure.value && <Notice kind="error">{failure.value}</Notice>}
+      {now?.uncertified && <Notice kind="warning">{now.uncertified}</Notice>}
+      {now && now.failed > 0 && (
+        <Notice kind="warning">
+          {`${now.failed} of ${now.done} images could not be computed, and are left grey: the solver missed its tolerance, or the result is not a number.`}
+        </Notice>
+      )}
       <WorkerFailure link={link} />
       <div class="bench">
         {now ? (
@@ -177,10 +183,13 @@ function Facts({ now: { wish, parameters } }: { now: Sheet }) {
 function save({ wish, pixels }: Sheet): void {
   const { image, title } = wish.model;
   const columns = image.channels * image.height * image.width;
+  const sheet = new Table(wish.count, columns, pixels);
+  // Those that have failed have no pixels.
+  const rows = sheet.toArray().filter((row) => row.every(Number.isFinite));
   const names = Array.from({ length: columns }, (_, i) => `pixel ${i + 1}`);
   download(
     `${title}-samples-${wish.seed}.csv`,
-    formatCsv(new Table(wish.count, columns, pixels), names),
+    formatCsv(rows.length > 0 ? Table.from(rows) : new Table(0, columns), names),
     "text/csv",
   );
 }

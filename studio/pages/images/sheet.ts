@@ -18,8 +18,12 @@ export interface Sheet {
   readonly parameters: number | null;
   /** Images that are there; those after them are of the sheet before. */
   readonly done: number;
-  /** [image][channel][y][x]; NaN where nothing was ever drawn. */
+  /** [image][channel][y][x]; NaN where nothing was ever drawn, or an image has failed. */
   readonly pixels: Float64Array;
+  /** Images that have failed. */
+  readonly failed: number;
+  /** What is said of a model that is not certified; null if it is, or the worker does not have it yet. */
+  readonly uncertified: string | null;
 }
 
 export const sheet = signal<Sheet | null>(null);
@@ -37,7 +41,9 @@ export function begin(wish: Wish, link: WorkerLink<ImagesOrder>): void {
   const pixels = new Float64Array(wish.count * sizeOf(wish.model.image)).fill(Number.NaN);
   if (same) pixels.set(before.pixels.subarray(0, pixels.length));
   turn++;
-  sheet.value = { wish, parameters: same ? before.parameters : null, done: 0, pixels };
+  const known = same ? before : { parameters: null, uncertified: null };
+  const { parameters, uncertified } = known;
+  sheet.value = { wish, parameters, uncertified, done: 0, pixels, failed: 0 };
   if (same) ask(link);
   // A worker may have ended over the model before.
   else if (link.failure.peek() !== null) link.restart();
@@ -72,12 +78,14 @@ export function hear(news: ImagesNews, link: WorkerLink<ImagesOrder>): void {
   owed--;
   const now = sheet.peek();
   if (!now) return;
-  if (news.kind === "opened") sheet.value = { ...now, parameters: news.parameters };
+  if (news.kind === "opened")
+    sheet.value = { ...now, parameters: news.parameters, uncertified: news.uncertified };
   else if (news.turn === turn) {
     const size = sizeOf(now.wish.model.image);
     const pixels = now.pixels.slice();
     pixels.set(news.pixels, news.first * size);
-    sheet.value = { ...now, pixels, done: news.first + news.pixels.length / size };
+    const done = news.first + news.pixels.length / size;
+    sheet.value = { ...now, pixels, done, failed: now.failed + news.failed };
   }
   ask(link);
 }

@@ -4,8 +4,9 @@ import { useEffect, useMemo } from "preact/hooks";
 import { download } from "../../browser/download.js";
 import { themeColour } from "../../browser/theme.js";
 import { NumberField } from "../../controls/fields.js";
+import { Missing } from "../../controls/missing.js";
 import { Notice } from "../../controls/notice.js";
-import { formatCsv, Table } from "../../library.js";
+import { formatCsv, meanInWords, Table } from "../../library.js";
 import { RESOLUTION } from "../../models/messages.js";
 import type { Opened } from "../../models/opened.js";
 import { drawDots } from "../../plots/dots.js";
@@ -44,14 +45,17 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
   const test = work(async () => {
     if (!source.data) return null;
     const { job, seed, entropy } = source.data;
-    const { testLoss, standardError, rows } = await pictures.ask({ kind: "model", data: job, seed });
-    const gap = entropy === null ? "" : `, ${(testLoss - entropy).toFixed(4)} above the entropy of the data`;
-    return `Test loss ${testLoss.toFixed(4)} ± ${standardError.toFixed(4)} nats on ${rows.toLocaleString("en")} samples${gap}`;
+    const { testLoss, standardError, rows, failed } = await pictures.ask({ kind: "model", data: job, seed });
+    const gap = entropy === null ? Number.NaN : testLoss - entropy;
+    const above = Number.isFinite(gap) ? `, ${gap.toFixed(4)} above the entropy of the data` : "";
+    if (failed) wrong.value = `${failed}.`;
+    return `Test loss ${meanInWords(testLoss, standardError, "nats", rows)} on ${rows.toLocaleString("en")} samples${above}`;
   });
   const save = work(async () => {
-    const { values } = await pictures.ask({ kind: "samples", count: count.value, seed: 0 });
+    const { values, failed } = await pictures.ask({ kind: "samples", count: count.value, seed: 0 });
     const names = columns.length === 2 ? columns : ["x1", "x2"];
     download("samples.csv", formatCsv(new Table(values.length / 2, 2, values), names), "text/csv");
+    if (failed) wrong.value = `${failed}; the file has the others.`;
     return null;
   });
   const [xmin, xmax, ymin, ymax] = extent;
@@ -60,6 +64,8 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
   return (
     <section class="outside" aria-labelledby="outside">
       <h2 id="outside">From outside</h2>
+      {opened?.uncertified && <Notice kind="warning">{opened.uncertified}</Notice>}
+      <Missing pictures={pictures} />
       {opened && (
         <p class="muted">
           {opened.parameters.toLocaleString("en")} parameters

@@ -57,6 +57,9 @@ export default function Inside() {
       />
       {exampleFailure.value && !source.value && <Notice kind="error">{exampleFailure.value}</Notice>}
       {failure.value && <Notice kind="error">{failure.value}</Notice>}
+      {journey.value?.path.failed && (
+        <Notice kind="warning">{`On their way ${journey.value.path.failed}.`}</Notice>
+      )}
       {journey.value ? <Way now={journey.value} /> : <Waiting />}
       {source.value && (
         <Outside source={source.value} opened={source.value.key === "opened" ? opened.value : null} />

@@ -19,7 +19,7 @@ export function PointCard({ now, chosen }: { now: Journey; chosen: Signal<number
         </div>
         <div>
           <dt>log p(x)</dt>
-          <dd>{fixed(path.logProb[i], 4)} nats</dd>
+          <dd>{nats(path.logProb[i])}</dd>
         </div>
         <div>
           <dt>latent z</dt>
@@ -27,11 +27,15 @@ export function PointCard({ now, chosen }: { now: Journey; chosen: Signal<number
         </div>
         <div>
           <dt>log-determinant</dt>
-          <dd>{fixed(logDet, 4)} nats</dd>
+          <dd>{nats(logDet)}</dd>
         </div>
         <div>
           <dt>round-trip error</dt>
-          <dd data-testid="round-trip">{path.roundTrip[i].toExponential(1).replace("-", "−")}</dd>
+          <dd data-testid="round-trip">
+            {Number.isNaN(path.roundTrip[i])
+              ? "not known"
+              : path.roundTrip[i].toExponential(1).replace("-", "−")}
+          </dd>
         </div>
       </dl>
     </section>
@@ -44,5 +48,6 @@ function inData({ path, source: { standardisation: s } }: Journey, i: number): [
   return s ? [x * s.deviation[0] + s.mean[0], y * s.deviation[1] + s.mean[1]] : [x, y];
 }
 
+const nats = (value: number) => (Number.isNaN(value) ? "not known" : `${fixed(value, 4)} nats`);
 const fixed = (value: number, digits: number) => value.toFixed(digits).replace("-", "−");
 const pair = (a: number, b: number) => `(${fixed(a, 3)}, ${fixed(b, 3)})`;

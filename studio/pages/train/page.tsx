@@ -1,6 +1,7 @@
 /** Train live: data, model and optimiser are chosen, and the flow learns before the reader's eyes. */
 import { useComputed } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { Missing } from "../../controls/missing.js";
 import { Notice } from "../../controls/notice.js";
 import { type Data, DRAWING, prepare } from "../../models/data.js";
 import { Controls } from "./controls.js";
@@ -103,6 +104,9 @@ function Pictures() {
         {models.map(samples)}
       </Grid>
       {!pair && <div class="wide-figure">{loss}</div>}
+      {now?.models.map(({ variant, training }) => (
+        <Missing key={variant.title} pictures={training.pictures} />
+      ))}
       {now && <FirstPicture pictures={now.models[0].training.pictures} />}
     </>
   );

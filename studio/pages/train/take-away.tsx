@@ -3,7 +3,7 @@ import { signal, useSignal } from "@preact/signals";
 import { download } from "../../browser/download.js";
 import { NumberField } from "../../controls/fields.js";
 import { Notice } from "../../controls/notice.js";
-import { formatCsv, Table } from "../../library.js";
+import { formatCsv, meanInWords, Table } from "../../library.js";
 import { ownCsv, runFolder } from "../../models/run-folder.js";
 import { command, presetOf, program } from "./code.js";
 import { type Model, session, threadsEach } from "./session.js";
@@ -46,19 +46,22 @@ export function TakeAway() {
       const preset = presetOf(model.variant) ?? "studio";
       const zip = runFolder({ name, preset, data, training, model: result });
       download(`${name}.zip`, zip, "application/zip");
-      const loss = `${result.testLoss.toFixed(4)} ± ${result.standardError.toFixed(4)} nats`;
+      const loss = meanInWords(result.testLoss, result.standardError, "nats", result.rows);
+      if (result.failed) wrong.value = `${result.failed}.`;
       return `Step ${result.step}, test loss ${loss}. Unpack it, then: npx monotone-flows evaluate ${name}`;
     });
   const saveSamples = (model: Model) =>
     work("Drawing samples", async () => {
       if (!now) return null;
-      const { values } = await model.training.pictures.ask({ kind: "samples", count: count.value, seed: 0 });
+      const { pictures } = model.training;
+      const { values, failed } = await pictures.ask({ kind: "samples", count: count.value, seed: 0 });
       const table = new Table(values.length / 2, 2, values);
       download(
         `${nameOf(now.data.title, model)}-samples.csv`,
         formatCsv(table, now.data.columns),
         "text/csv",
       );
+      if (failed) wrong.value = `${failed}; the file has the others.`;
       return null;
     });
   const ready = (model: Model) => model.training.ranks.value !== null;
