@@ -25,7 +25,7 @@ const PLANTED: readonly Planted[] = [
     [
       "evaluation with training's number of exact terms",
       "const roulette: Roulette = training",
-      "const roulette: Roulette = training || series",
+      "const roulette: Roulette = training || block >= 0",
     ],
     ["the same probe for all samples", "first + s)", "first)"],
     ["the same probes at every step", "return step * this.#blocks + block", "return block"],
