@@ -44,14 +44,14 @@ export function writeSource(tree: string, file: string, text: string): void {
 }
 
 /** Tests of the built program, for what only processes use. */
-const BY_PROGRAM: [RegExp, string[]][] = [
+export const BY_PROGRAM: [files: string[], tests: string[]][] = [
   [
-    /^src\/training\/(run|checkpoint|train-run|interruption|train)\.ts$/,
+    ["runs/run", "runs/checkpoint", "runs/train-run", "runs/interruption", "training/train"],
     ["resume", "broken-runs", "commands"],
   ],
   [
-    /^src\/flows\/(files|model-files|safetensors|declaration|model-encoding)\.ts$/,
-    ["broken-runs", "safetensors"],
+    ["files", "flows/model-files", "flows/safetensors", "flows/declaration", "flows/model-encoding"],
+    ["broken-runs"],
   ],
 ];
 
@@ -103,7 +103,9 @@ export class Related {
     const near = this.#tests
       .filter((test) => this.#closure(test).has(reached))
       .sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
-    const programs = (this.#program && BY_PROGRAM.find(([pattern]) => pattern.test(file))?.[1]) || [];
+    const programs =
+      (this.#program && BY_PROGRAM.find(([files]) => files.some((name) => file === `src/${name}.ts`))?.[1]) ||
+      [];
     return [...near, ...programs.map((name) => `test/cli/${name}.test.ts`)];
   }
 }
