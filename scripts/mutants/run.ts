@@ -92,7 +92,9 @@ const sourcesUnder = (path: string) =>
 const types = new Types(root);
 
 function candidates(): Mutation[] {
-  if (options.planted) return plantedErrors(root);
+  const { folder: only } = options;
+  if (options.planted)
+    return plantedErrors(root).filter(({ file }) => !only || only.some((folder) => file.startsWith(folder)));
   const all = folders.flatMap(sourcesUnder).flatMap((file) => {
     const { tree, sameType } = types.source(file);
     return mutationsIn(tree, file, sameType);

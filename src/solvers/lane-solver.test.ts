@@ -205,9 +205,31 @@ describe.each(solvers)("%s", (_, Solver) => {
       start: [[1]],
       tolerance: 1e-12,
     });
-    const { counts, solution } = await outcome;
+    const { counts, taken, solution } = await outcome;
     expect(counts.unconverged).toBe(1);
+    // The second time that it is not a number, after the plain step from the best point, is the last.
+    expect(taken).toEqual([3]);
     expect(solution).toEqual([[1]]);
+  });
+
+  it("counts a residual that is the tolerance, or enough, as reached", async () => {
+    // w + G(w) = 1 for all w.
+    const solve = async (tolerance: number, enough: number) => {
+      const map = hostMap(engine, 1, 1, ([w]) => [1 - w]);
+      engine.write(map.input.tensor, [0]);
+      const counts = emptyCounts();
+      const target = upload(engine, [[0.5]]);
+      const taken = await new Solver(engine, 1, 1).solve(map, target, 1, tolerance, counts, {
+        floor: 8,
+        enough,
+      });
+      return { taken: taken[0], unconverged: counts.unconverged, residual: counts.residual };
+    };
+    const reached = { unconverged: 0, residual: 0.0625 };
+    expect(await solve(0.0625, 0.0625)).toEqual({ taken: 1, ...reached });
+    // The first evaluation, and one failure more than patience has.
+    expect(await solve(0.03, 0.0625)).toEqual({ taken: 6, ...reached });
+    expect(await solve(0.03, 0.06)).toEqual({ taken: 6, ...reached, unconverged: 1 });
   });
 
   it("arrives within the evaluations that the proof allows where G turns and its largest component can grow", async () => {
@@ -333,15 +355,64 @@ it.each([
   ["hardly lead on", (r: number, before: number) => (1.99 * r - before) / (r - before)],
   ["lead astray", () => -3],
   ["are not finite", () => Number.NaN],
+  ["lead where the map is not a number", () => 1e3],
 ])("every other step at least is one of the fixed point where mixtures %s", async (_, share) => {
   const target = [[1]];
-  const map = hostMap(engine, 1, 1, ([w]) => [-0.5 * w]);
+  const map = hostMap(engine, 1, 1, ([w]) => [w < 100 ? -0.5 * w : Number.NaN]);
   const options = { target, start: target, tolerance: 1e-6 };
   const { counts, taken, solution } = await watchSolve(engine, new Mixed(share), map, options);
   expect(counts.unconverged).toBe(0);
   expectClose(solution[0], [2], 4e-6);
   // Each of the fixed point's halves the residual.
   expect(taken[0]).toBeLessThanOrEqual(1 + 2 * Math.ceil(Math.log2(1e6)));
+});
+
+it("mixes the points since the last failure that each lowered the residual, of every sample its own", async () => {
+  /** Notes, at every mixture, which slots it may take. */
+  class Watched extends Anderson {
+    readonly seen: { sample: number; known: number[] }[] = [];
+    protected override mix(sample: number, newest: number): void {
+      const slots = Array.from({ length: this.size }, (_, slot) => slot);
+      const known = slots.filter((slot) => this.known[slot * this.samples + sample] === 1);
+      this.seen.push({ sample, known });
+      super.mix(sample, newest);
+    }
+  }
+  const [dim, samples, memory] = [2, 5, 5];
+  const size = Math.max(Math.min(memory, dim) + 1, 6);
+  const random = testRandom(17);
+  const [target, start] = [normalRows(random, samples, dim, 3), normalRows(random, samples, dim, 3)];
+  // Folds that a mixture of points from both sides overlooks.
+  const fold = (x: number) => 0.9 * Math.abs((((x % 1) + 1) % 1) - 0.5);
+  const map = hostMap(engine, dim, samples, ([a, b]) => [fold(b) + 0.05 * a, -fold(a) + 0.05 * b]);
+  const solver = new Watched(engine, dim, samples, { memory });
+  const { taken, residuals } = await watchSolve(engine, solver, map, { target, start, tolerance: 1e-13 });
+  let failed = 0;
+  for (let s = 0; s < samples; s++) {
+    const expected: number[][] = [];
+    let known: number[] = [];
+    let [best, failures, mixed, last] = [0, 0, false, Number.POSITIVE_INFINITY];
+    for (let n = 0; n < taken[s] - 1; n++) {
+      const square = residuals[n][s].reduce((sum, r) => sum + r * r, 0);
+      known = known.filter((point) => point > n - size);
+      if (square < last) {
+        const slow = mixed && square > 0.98 ** 2 * last;
+        [best, failures, last] = [n, 0, square];
+        known.push(n);
+        if (!slow) expected.push(known.map((point) => point % size).sort());
+        mixed = !slow && known.length > 1;
+        continue;
+      }
+      mixed = false;
+      if (++failures > 1) continue;
+      known = [best];
+      failed++;
+    }
+    expect(solver.seen.filter(({ sample }) => sample === s).map((mixture) => mixture.known)).toEqual(
+      expected,
+    );
+  }
+  expect(failed).toBeGreaterThan(3);
 });
 
 it("the fixed point takes the steps w <- target - sign G(w)", async () => {
