@@ -40,7 +40,10 @@ export function writeSource(tree: string, file: string, text: string): void {
   if (!file.startsWith("src/")) return;
   const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
   const { outputText } = ts.transpileModule(text, { compilerOptions });
-  writeFileSync(join(tree, "dist", file.replace(/\.ts$/, ".js")), outputText);
+  const built = join(tree, "dist", file.replace(/\.ts$/, ".js"));
+  // What was built before a file moved holds it elsewhere.
+  mkdirSync(dirname(built), { recursive: true });
+  writeFileSync(built, outputText);
 }
 
 /** Tests of the built program, for what only processes use. */
