@@ -1,4 +1,4 @@
-/** Training, step by step, against PyTorch: `scripts/golden/training.py` says on what, and writes the numbers. */
+/** Training, step by step, against PyTorch: `training.py` says on what, and makes the numbers. */
 import { describe, expect, it } from "vitest";
 import { type DataSource, toySource } from "../../src/data/source.js";
 import { ReferenceEngine } from "../../src/engine/reference/engine.js";

@@ -1,33 +1,22 @@
 """
-Writes test/golden/training.json: what PyTorch's optimiser, clipping, schedules and averages make of a small model.
-
-    python scripts/golden/training.py > test/golden/training.json      (PyTorch on the CPU, in float64)
+What PyTorch's optimiser, clipping, schedules and averages make of a small model, for `generate.py`.
 
 The model is a flow of one affine layer in two dimensions, z = (x + shift) exp(logScale) with a standard normal base, the
 loss the mean of -log p over a batch. Every variant switches on one thing more than plain Adam. `parameters`, Adam's moments
 and the averages have a line for each step, of what they are after it: for shift (2 numbers), then for logScale (2).
 """
 
-import json
 import math
 
 import torch
 from torch.optim.swa_utils import AveragedModel
 
-torch.set_default_dtype(torch.float64)
-
-STEPS = 14
 BATCH = 5
 RATE = 0.05
 START = {"shift": [0.4, -0.7], "logScale": [0.2, -0.3]}
 
 # Batches whose scale changes from step to step, so that some gradients are long and others are short.
-generator = torch.Generator().manual_seed(14)
 SCALES = [3.0, 0.5, 1.0, 6.0, 1.0, 0.3, 2.0, 1.0, 8.0, 0.7, 1.0, 4.0, 0.2, 1.0]
-SAMPLES = [
-    (scale * torch.randn(BATCH, 2, generator=generator) + torch.tensor([1.0, -2.0])).round(decimals=6)
-    for scale in SCALES
-]
 
 VARIANTS = {
     "Adam": {},
@@ -58,7 +47,7 @@ class Affine(torch.nn.Module):
         return [*self.shift.tolist(), *self.log_scale.tolist()]
 
 
-def train(betas=(0.9, 0.999), epsilon=1e-8, l2=0.0, clip=None, warmUp=0, schedule=(), averaging=None, learnFrom=0):
+def train(samples, betas=(0.9, 0.999), epsilon=1e-8, l2=0.0, clip=None, warmUp=0, schedule=(), averaging=None, learnFrom=0):
     model = Affine()
     optimiser = torch.optim.Adam(model.parameters(), lr=RATE, betas=tuple(betas), eps=epsilon, weight_decay=l2)
 
@@ -81,7 +70,7 @@ def train(betas=(0.9, 0.999), epsilon=1e-8, l2=0.0, clip=None, warmUp=0, schedul
         average.n_averaged.fill_(1)  # It starts from the weights before the first step, and not from those after it.
     losses, norms, parameters, averages = [], [], [], []
     moments = {"exp_avg": [], "exp_avg_sq": []}
-    for step, x in enumerate(SAMPLES):
+    for step, x in enumerate(samples):
         optimiser.zero_grad(set_to_none=True)
         loss = model.loss(x)
         loss.backward()
@@ -109,14 +98,16 @@ def train(betas=(0.9, 0.999), epsilon=1e-8, l2=0.0, clip=None, warmUp=0, schedul
     }
 
 
-print(
-    json.dumps(
-        {
-            "torch": torch.__version__.split("+")[0],
-            "rate": RATE,
-            "start": START,
-            "samples": [x.tolist() for x in SAMPLES],
-            "variants": [{"name": name, "options": o, **train(**o)} for name, o in VARIANTS.items()],
-        }
-    )
-)
+def training():
+    generator = torch.Generator().manual_seed(14)
+    samples = [
+        (scale * torch.randn(BATCH, 2, generator=generator) + torch.tensor([1.0, -2.0])).round(decimals=6)
+        for scale in SCALES
+    ]
+    return {
+        "torch": torch.__version__.split("+")[0],
+        "rate": RATE,
+        "start": START,
+        "samples": [x.tolist() for x in samples],
+        "variants": [{"name": name, "options": o, **train(samples, **o)} for name, o in VARIANTS.items()],
+    }
