@@ -202,7 +202,7 @@ def numbers(value):
 
 
 def error(own, stored, place):
-    """The largest difference of numbers, over the stored one where that is above 1; infinite where anything else differs."""
+    """The largest difference of numbers, over the stored one where that is above 1; infinite where anything else differs or is no number."""
     if isinstance(own, dict) and isinstance(stored, dict) and own.keys() == stored.keys():
         return max((error(own[key], stored[key], f"{place}.{key}") for key in own), default=0.0)
     if isinstance(own, list) and isinstance(stored, list) and own and isinstance(own[0], dict):
@@ -211,7 +211,7 @@ def error(own, stored, place):
     a, b = numbers(own), numbers(stored)
     if place == "training.torch" or a == b:
         return 0.0
-    same = len(a) == len(b) and all(isinstance(n, (int, float)) for n in a + b)
+    same = len(a) == len(b) and all(isinstance(n, (int, float)) and math.isfinite(n) for n in a + b)
     off = max(abs(x - y) / max(1, abs(y)) for x, y in zip(a, b)) if same else math.inf
     if not off <= TOLERANCE:
         print(f"{place} is off by {off:.1e}")
