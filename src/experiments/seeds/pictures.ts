@@ -18,6 +18,7 @@ export function leadsPicture(
   const seeds = contrasts.flatMap(({ leads }, i) => leads.map((y, s) => ({ x: i + 0.12 * (s + 1), y })));
   const all = [0, ...low, ...high, ...seeds.map(({ y }) => y)].filter(Number.isFinite);
   const [least, most] = [Math.min(...all), Math.max(...all)];
+  const longest = Math.max(...labels.map((label) => label.length));
   const margin = 0.06 * (most - least) || 0.1;
   const xDomain = [-0.5, contrasts.length - 0.3] as const;
   const marks: Mark[] = [
@@ -39,7 +40,8 @@ export function leadsPicture(
         },
       ],
     ],
-    width: Math.max(480, 110 * contrasts.length),
+    // Labels stand side by side.
+    width: Math.max(480, Math.max(110, 9 * longest) * contrasts.length),
     height: 300,
     key: [
       { name: "mean, ± 2 standard errors", colour: BLUE, mark: "dot" },
