@@ -1,6 +1,7 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { FailedRows } from "../flows/failed-rows.js";
-import { failureCounts, notFinite, orNull, report, requireAll } from "./output.js";
+import { notFinite } from "../flows/json.js";
+import { failureCounts, orNull, report, requireAll } from "./output.js";
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -1,6 +1,7 @@
 /** What every command shares: one JSON object on stdout with --json, sentences otherwise. */
 import { FlowError } from "../errors.js";
 import type { FailedRows } from "../flows/failed-rows.js";
+import { notFinite } from "../flows/json.js";
 
 /**
  * Prints the result of a command: the object as JSON, or else the lines. JSON has no numbers that are not finite: they
@@ -11,17 +12,6 @@ export function report(json: boolean | undefined, result: object, lines: readonl
   process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${lines.join("\n")}\n`);
   const field = notFinite(result);
   if (field !== null) throw new FlowError("numerical", `the result has no number for ${field}`);
-}
-
-/** The place of the first number in plain data that is not finite, such as "blocks.2.bound"; null if all are. */
-export function notFinite(value: unknown): string | null {
-  if (typeof value === "number") return Number.isFinite(value) ? null : "";
-  if (typeof value !== "object" || value === null) return null;
-  for (const [key, part] of Object.entries(value)) {
-    const found = notFinite(part);
-    if (found !== null) return found === "" ? key : `${key}.${found}`;
-  }
-  return null;
 }
 
 /** A number for JSON: null where it is not finite. */

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fine, inWords, isClear, meanOf, standing } from "./estimate.js";
+import { fine, inWords, isClear, leastBy, meanOf, standing } from "./estimate.js";
 
 it("takes the standard error of a mean from the spread of its numbers", () => {
   const { value, standardError } = meanOf([1, 2, 3, 6]);
@@ -23,6 +23,22 @@ it("never calls a difference clear whose error is not known", () => {
   expect(isClear({ value: 1, standardError: 0.5 })).toBe(false);
   expect(isClear({ value: 1, standardError: Number.NaN })).toBe(false);
   expect(isClear({ value: Number.NaN, standardError: 0.1 })).toBe(false);
+});
+
+it("passes over nothing that is not a number", () => {
+  const least = (...numbers: number[]) => leastBy(numbers, (x) => x);
+  expect([least(3, 1, 2), least(1), least(2, Number.NEGATIVE_INFINITY)]).toEqual([
+    1,
+    1,
+    Number.NEGATIVE_INFINITY,
+  ]);
+  for (const numbers of [
+    [Number.NaN, 1, 2],
+    [1, Number.NaN, 0],
+    [1, 2, Number.NaN],
+  ]) {
+    expect(least(...numbers)).toBeNaN();
+  }
 });
 
 it("writes numbers with their errors", () => {

@@ -34,6 +34,11 @@ export function standing(leads: readonly number[]): "ahead" | "level" | "behind"
   return isClear({ ...lead, value: -lead.value }) ? "behind" : "level";
 }
 
+/** The item with the least number; one that is not a number comes before all others, so that nothing passes it over. */
+export function leastBy<Item>(items: readonly Item[], number: (item: Item) => number): Item {
+  return items.reduce((a, b) => (number(a) <= number(b) || Number.isNaN(number(a)) ? a : b));
+}
+
 /** A number with that many decimals and a true minus sign. */
 export const fixed = (value: number, digits = 3) => value.toFixed(digits).replace("-", "−");
 

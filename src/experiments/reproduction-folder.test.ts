@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
@@ -60,6 +68,16 @@ it("adds up the seconds over interruptions, whatever has become of their file", 
   expect(again.seconds).toBeLessThan(150);
   writeFileSync(join(path, "time.json"), '{"sec');
   expect(ReproductionFolder.open(path, wanted).seconds).toBeLessThan(50);
+});
+
+it("keeps no part with a number that is none: as JSON it would be null, and below every limit", async () => {
+  const folder = join(root, "failed-parts");
+  mkdirSync(folder);
+  for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY]) {
+    const part = finishedPart(folder, "part", async () => ({ fits: [{ error: 1 }, { error: wrong }] }));
+    await expect(part).rejects.toThrow("the part part of the reproduction has no number for fits.1.error");
+  }
+  expect(existsSync(join(folder, "part.json"))).toBe(false);
 });
 
 it("computes a finished part once", async () => {

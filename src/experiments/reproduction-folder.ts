@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { check, FlowError } from "../errors.js";
 import { readFile, writeFileAtomically } from "../files.js";
 import { firstDifference } from "../flows/difference.js";
-import { parseJson } from "../flows/json.js";
+import { notFinite, parseJson } from "../flows/json.js";
 
 const SETTINGS = "settings.json";
 const TIME = "time.json";
@@ -92,11 +92,16 @@ function secondsIn(file: string): number {
   }
 }
 
-/** The value of a finished part: read from `NAME.json` in the folder, or computed and written there. */
+/**
+ * The value of a finished part: read from `NAME.json` in the folder, or computed and written there. Throws a `numerical` error
+ * for one with a number that is not finite: JSON would make it null, which is less than every limit.
+ */
 export async function finishedPart<T>(folder: string, name: string, compute: () => Promise<T>): Promise<T> {
   const file = join(folder, `${name}.json`);
   if (existsSync(file)) return parseJson(readFile(file, "run"), file) as T;
   const value = await compute();
+  const wrong = notFinite(value);
+  check(wrong === null, "numerical", `the part ${name} of the reproduction has no number for ${wrong}`);
   writeFileAtomically(file, JSON.stringify(value));
   return value;
 }

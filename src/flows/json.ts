@@ -41,3 +41,14 @@ export function firstIssue({ issues: [{ path, message }] }: ZodError): string {
   // An unknown key is quoted in whatever length it has.
   return `at ${path.join(".") || "its top"}: ${shortened(message, 200)}`;
 }
+
+/** The place of the first number in plain data that is not finite, such as "blocks.2.bound"; null if all are. */
+export function notFinite(value: unknown): string | null {
+  if (typeof value === "number") return Number.isFinite(value) ? null : "";
+  if (typeof value !== "object" || value === null) return null;
+  for (const [key, part] of Object.entries(value)) {
+    const found = notFinite(part);
+    if (found !== null) return found === "" ? key : `${key}.${found}`;
+  }
+  return null;
+}

@@ -72,11 +72,14 @@ describeInChromium("the studio under hard conditions", { timeout: 120_000 }, () 
     const hiddenAt = await step();
     const before = await picture();
     await wait(step).toBeGreaterThan(hiddenAt + 100);
+    await tab.evaluate(
+      "window.lived = []; for (const kind of ['freeze', 'resume']) document.addEventListener(kind, () => lived.push(kind))",
+    );
     await tab.freeze();
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
 
     await tab.show();
     await wait(visibility).toBe("visible");
+    expect(await tab.evaluate("lived")).toEqual(["freeze", "resume"]);
     const shownAt = await step();
     await wait(picture).not.toBe(before);
     await wait(step).toBeGreaterThan(shownAt + 20);

@@ -110,7 +110,20 @@ export function startFor(
   cwd: string,
   ...args: string[]
 ): { child: ChildProcess; end: Promise<Result> } {
-  const child = spawn(process.execPath, [program, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+  return startIn(timeout, process.env, cwd, args);
+}
+
+/** The same as `start`, with more in its environment. */
+export const startWith = (more: NodeJS.ProcessEnv, cwd: string, ...args: string[]) =>
+  startIn(TIMEOUT, { ...process.env, ...more }, cwd, args);
+
+function startIn(
+  timeout: number,
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+  args: readonly string[],
+): { child: ChildProcess; end: Promise<Result> } {
+  const child = spawn(process.execPath, [program, ...args], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (data) => {

@@ -211,6 +211,8 @@ describe("a reproduction of tiny flows", () => {
     expect(verdicts(withLosses(good, only({ largestError: Number.NaN })))[3]).toBe(false);
     const off = result.results[1].exact?.map((loss) => loss + 1) ?? null;
     expect(verdicts(withLosses(good, only({ exact: off })))).toEqual([true, true, true, true, false]);
+    const lost = result.results[1].exact?.map((loss, i) => (i === 7 ? Number.NaN : loss)) ?? null;
+    expect(verdicts(withLosses(good, only({ exact: lost })))).toEqual([true, true, true, true, false]);
     // Far off on the average and scattered so widely that it is within four standard errors.
     const wild = result.results[1].losses.map((loss, i) => loss + (i % 2 === 0 ? 9 : -8));
     const scattered = verdicts(withLosses(good, (r) => (r.model === models[1] ? { exact: [...wild] } : {})));

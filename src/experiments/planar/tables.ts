@@ -2,7 +2,7 @@
 
 import { check } from "../../errors.js";
 import type { Claim, TableItem, Text } from "../../reports/report.js";
-import { inWords as estimate, fine, isClear, fixed as nats } from "../estimate.js";
+import { inWords as estimate, fine, isClear, leastBy, fixed as nats } from "../estimate.js";
 import { activations, formulations, titleOf } from "./protocol.js";
 import { advantage, type Result } from "./results.js";
 
@@ -92,7 +92,7 @@ export function ablationTable(data: string, results: readonly Result[]): TableIt
 export function lowerClaim(pairs: readonly Pair[]): Claim {
   const leads = pairs.map(({ data, baseline, monotone }) => ({ data, by: advantage(monotone, baseline) }));
   const unclear = leads.filter(({ by }) => !isClear(by));
-  const closest = leads.reduce((a, b) => (b.by.value < a.by.value ? b : a));
+  const closest = leastBy(leads, ({ by }) => by.value);
   const list = (some: typeof leads) => some.map(({ data, by }) => `${data} (${fine(by)} nats)`).join(", ");
   return {
     kind: "check",
@@ -162,7 +162,7 @@ export function gapClaim(pairs: readonly Pair[], most: number): Claim {
 export function ablationInWords(data: string, results: readonly Result[]): Text {
   const gapOf = (formulation: string, activation: string) =>
     nats(resultFor(results, formulation, activation).gap);
-  const best = results.reduce((a, b) => (b.loss.value < a.loss.value ? b : a));
+  const best = leastBy(results, ({ loss }) => loss.value);
   const { formulation, activation } = best.cell.model;
   return {
     kind: "text",

@@ -1,7 +1,7 @@
 /** The losses of every model over the training seeds, and who is ahead. */
 import { check } from "../../errors.js";
 import type { Claim, TableItem } from "../../reports/report.js";
-import { type Estimate, fine, fixed, inWords, meanOf, standing } from "../estimate.js";
+import { type Estimate, fine, fixed, inWords, leastBy, meanOf, standing } from "../estimate.js";
 import type { Entry } from "./protocol.js";
 
 /** A model on some data, and its test losses, one a training seed. */
@@ -56,7 +56,7 @@ export function contrastTable(contrasts: readonly Contrast[], unit: string): Tab
 /** The claim that the first model of every contrast is ahead. */
 export function aheadClaim(claim: string, contrasts: readonly Contrast[], unit: string): Claim {
   const others = contrasts.filter(({ leads }) => standing(leads) !== "ahead");
-  const least = contrasts.reduce((a, b) => (leadOf(b).value < leadOf(a).value ? b : a));
+  const least = leastBy(contrasts, (contrast) => leadOf(contrast).value);
   const words = (c: Contrast) =>
     `${c.data}, ${c.lower.model} with ${c.higher.model}: ${standing(c.leads)}, ${fine(leadOf(c))} ${unit}`;
   return {

@@ -1,5 +1,6 @@
 /** The report of the 1-D fitting experiment. */
 import type { Item, Report } from "../../reports/report.js";
+import { leastBy } from "../estimate.js";
 import { type Fitted, fitsPicture, lossPicture, slopesPicture } from "./figures.js";
 import type { Range } from "./measure.js";
 
@@ -12,7 +13,7 @@ export interface Result extends Fitted {
 export function reportOf(results: readonly Result[], factor: number, isQuick: boolean): Report {
   const monotone = results[results.length - 1];
   const others = results.slice(0, -1);
-  const best = others.reduce((a, b) => (b.measures.meanSquaredError < a.measures.meanSquaredError ? b : a));
+  const best = leastBy(others, ({ measures }) => measures.meanSquaredError);
   const ratio = best.measures.meanSquaredError / monotone.measures.meanSquaredError;
   const comparison = `${digits(monotone.measures.meanSquaredError)} against ${digits(best.measures.meanSquaredError)} of ${best.title}, a factor of ${digits(ratio)}`;
   return {

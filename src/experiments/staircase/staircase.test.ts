@@ -121,6 +121,9 @@ describe("the report", () => {
     { errors: [0.5, 0.4, 0.3, 0.03], holds: true },
     { errors: [0.5, 0.4, 0.3, 0.031], holds: false },
     { errors: [0.5, 0.05, 0.3, 0.006], holds: false },
+    { errors: [0.5, Number.NaN, 0.3, 0.003], holds: false },
+    { errors: [Number.NaN, 0.5, 0.3, 0.003], holds: false },
+    { errors: [0.5, 0.4, 0.3, Number.NaN], holds: false },
   ])("holds two monotone blocks against the best of the others: $errors", ({ errors, holds }) => {
     const [claim, ...slopes] = claimsOf(withErrors(errors));
     expect(claim.holds).toBe(holds);
