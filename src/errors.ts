@@ -16,8 +16,10 @@ const MOST_QUOTED = 80;
  * terminal can show: whatever it quotes, control characters are written out.
  */
 export class FlowError extends Error {
+  /** What went wrong, in a word. */
   readonly code: ErrorCode;
 
+  /** `cause`: the error that led to this one. */
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(printable(shortened(message, MOST_CHARACTERS)), options);
     this.name = "FlowError";

@@ -12,9 +12,11 @@ export interface Schema<Declaration> {
       };
 }
 
+/** What kinds of bijections and of bases have in common: a name, and what may be declared of them. */
 export interface Kind<Declaration extends { kind: string }> {
   /** What declarations call it. */
   readonly kind: Declaration["kind"];
+  /** Checks a declaration of this kind. */
   readonly schema: Schema<Declaration>;
 }
 

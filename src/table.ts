@@ -2,11 +2,14 @@ import { check } from "./errors.js";
 
 /** Rows of numbers, row-major: the form in which samples enter and leave the package. */
 export class Table {
+  /** Samples. */
   readonly rows: number;
+  /** Numbers of a sample. */
   readonly columns: number;
   /** Element (row, column) stands at `row * columns + column`. */
   readonly values: Float64Array;
 
+  /** `values`: rows x columns numbers, row-major (default: zeros). Throws a `usage` error for another number of them. */
   constructor(rows: number, columns: number, values: Float64Array = new Float64Array(rows * columns)) {
     check(
       values.length === rows * columns,
@@ -34,6 +37,7 @@ export class Table {
     return table;
   }
 
+  /** The number in that row and column, both counted from 0. */
   at(row: number, column: number): number {
     return this.values[row * this.columns + column];
   }
@@ -54,6 +58,7 @@ export class Table {
     return Float64Array.from({ length: this.rows }, (_, row) => this.at(row, index));
   }
 
+  /** A copy as an array of rows. */
   toArray(): number[][] {
     return Array.from({ length: this.rows }, (_, row) => Array.from(this.row(row)));
   }

@@ -6,8 +6,10 @@ import { elu } from "./elu.js";
 import { crelu, relu } from "./relu.js";
 import { tanh } from "./tanh.js";
 
+/** All activations, by which `activation` knows their names; CPila, that of the paper, first. */
 export const activations: readonly Activation[] = [cpila, clipswish, lipswish, crelu, relu, elu, tanh];
 
+/** Their names. */
 export const activationNames = activations.map((a) => a.name);
 
 /** The activation of that name; throws a `usage` error that lists the names otherwise. */

@@ -12,6 +12,7 @@ import type { SolverCounts } from "../solvers/newton.js";
  * `pass` says which samples these are, and whether they are for training: what is drawn or solved may depend on it.
  */
 export interface Bijection extends GradientSource {
+  /** The name of its kind, as in a declaration. */
   readonly kind: string;
   /** out = F(input); logDet += log|det dF/dx|. */
   forward(out: Matrix, input: Matrix, logDet: Matrix | null, pass: PassKey): Promise<void>;
@@ -41,5 +42,6 @@ export interface Bijection extends GradientSource {
   lipschitzBound?(effort?: "certain" | "tight"): number;
   /** The least and the largest slope that it can have in one dimension, by its certified bound. */
   slopes?(): readonly [least: number, largest: number];
+  /** What its solves have taken, where it has any. */
   readonly counts?: SolverCounts;
 }

@@ -10,7 +10,9 @@ import type { Regime } from "./regime.js";
 
 /** What a bijection is made from, at its place in a chain. */
 export interface Site {
+  /** Where it computes. */
   readonly engine: Engine;
+  /** Makes its parameters. */
   readonly parameters: ParameterMaker;
   /** The names of its parameters start with it, and a dot. */
   readonly name: string;
@@ -47,5 +49,6 @@ export interface BijectionKind<Declaration extends { kind: string } = { kind: st
   shapeAfter?(shape: Shape, declaration: Declaration): Shape;
   /** Adds what it costs, for inputs of that shape and passes of `capacity` samples (default: nothing). */
   cost?(sum: CostSum, declaration: Declaration, shape: Shape, capacity: number): void;
+  /** The bijection of a declaration that the schema has checked. */
   make(declaration: Declaration, site: Site): Bijection;
 }

@@ -6,6 +6,7 @@ import { type ToyDensity, toyDensity } from "./toy/index.js";
 
 /** What training draws its samples from. */
 export interface DataSource {
+  /** What reports call the data. */
   readonly name: string;
   /** Columns of a sample. */
   readonly dim: number;

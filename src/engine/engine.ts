@@ -2,7 +2,9 @@ import type { PointwiseMap } from "./pointwise.js";
 
 /** A stretch of numbers that an engine owns; `start` is in numbers from the start of its memory. */
 export interface Tensor {
+  /** Numbers from the start of the engine's memory. */
   readonly start: number;
+  /** How many numbers. */
   readonly length: number;
 }
 
@@ -12,10 +14,15 @@ export interface Tensor {
  * segment for each tangent (math.md, "Jets").
  */
 export interface Matrix {
+  /** The memory that it stands in. */
   readonly tensor: Tensor;
+  /** Numbers from the start of that to the first. */
   readonly offset: number;
+  /** Channels. */
   readonly rows: number;
+  /** Numbers of a row: samples, or segments of samples. */
   readonly lanes: number;
+  /** Numbers from the start of a row to that of the next. */
   readonly stride: number;
 }
 
@@ -74,6 +81,7 @@ export interface NewtonStatus {
  * `newtonStatus` wait for it. Matrices of one call must not overlap unless they are the same matrix.
  */
 export interface Engine {
+  /** Which engine it is. */
   readonly name: "reference" | "wasm";
   /** The distance from 1 to the next number: what tolerances are measured against. */
   readonly epsilon: number;
@@ -84,6 +92,7 @@ export interface Engine {
 
   /** New memory, all zeros, for as long as the engine lives. */
   tensor(length: number): Tensor;
+  /** Copies the values to `offset` and on (default 0). Throws a `RangeError` where they do not fit. */
   write(tensor: Tensor, values: ArrayLike<number>, offset?: number): void;
   /** Copies `target.length` numbers from `offset` on into `target`. */
   read(tensor: Tensor, target: Float64Array, offset?: number): Promise<void>;
@@ -134,6 +143,7 @@ export interface Engine {
   affine(out: Matrix, x: Matrix, scale: Matrix, shift: Matrix): void;
   /** out[r] += sum over lanes of x[r] y[r]; a null y counts as ones. */
   rowSums(out: Matrix, x: Matrix, y: Matrix | null): void;
+  /** out = value, everywhere. */
   fill(out: Matrix, value: number): void;
   /** out += log-density of each lane of z under the standard normal, in nats. */
   gaussianLogDensity(out: Matrix, z: Matrix): void;

@@ -35,7 +35,9 @@ export interface PointwiseJet<T> {
 
 /** A map of each number by itself to one output, or to two that are concatenated along the channels. */
 export interface PointwiseMap {
+  /** The name of its kernels, and of an activation in declarations. */
   readonly name: string;
+  /** Numbers that it makes of one. */
   readonly outputs: 1 | 2;
   /** One jet for each output. `parameter` is meaningful only for maps that learn one. */
   jets<T>(arithmetic: Arithmetic<T>, x: T, parameter: T): PointwiseJet<T>[];

@@ -27,7 +27,9 @@ const COPIES = 64;
 const JACOBIAN_BUDGET = 1_000;
 const CHAIN_BUDGET = 5e8;
 
+/** What `certify` has found; of vectors and images alike. */
 export interface Certificate {
+  /** Whether every limit is kept. */
   ok: boolean;
   /** Each block with a network: its place in the chain (from 1), its kind, and its certified bound. */
   blocks: { block: number; kind: string; lipschitzBound: number }[];
@@ -36,7 +38,9 @@ export interface Certificate {
    * has failed on its way.
    */
   roundTrip: number;
+  /** Of x -> z -> x alone. */
   roundTripData: number;
+  /** Of z -> x -> z alone. */
   roundTripLatent: number;
   /**
    * Largest difference of the log-determinant, in nats, and the number of samples it was taken over; null where
@@ -44,6 +48,7 @@ export interface Certificate {
    * means.
    */
   logDetError: number | null;
+  /** Samples that `logDetError` was taken over. */
   logDetSamples: number;
   /** What it may be: of means of estimates some standard errors. */
   logDetLimit: number;
@@ -55,6 +60,7 @@ export interface Certificate {
   jacobianError: number | null;
   /** Rows of these maps on whose way a solve missed its tolerance, and others whose result was not finite. */
   unconverged: number;
+  /** Rows whose solves converged, but whose result was not finite. */
   notFinite: number;
   /** One sentence for every limit that is broken. */
   failures: string[];

@@ -56,7 +56,9 @@ const declaration = z
     message: `more than ${EXACT_DIM} dimensions need an estimator of log-determinants`,
   });
 
+/** A flow as plain JSON: dimensions, preprocessing, chain, base distribution. It is `flow.json` in a run directory. */
 export type FlowDeclaration = z.infer<typeof declaration>;
+/** What a block makes of its network (docs/math.md, "Three formulations of one block"). */
 export type Formulation = "residual" | "inverse-residual" | "monotone";
 
 /** Checks a declaration that was read from somewhere; throws an `input` error that says where it is wrong. */
@@ -68,6 +70,7 @@ export function parseDeclaration(value: unknown, where: string, code: ErrorCode 
   return result.data as FlowDeclaration;
 }
 
+/** What `monotoneFlow` makes a flow of. */
 export interface FlowOptions {
   /** Dimensions of the data, 1 to 16. */
   dim: number;
@@ -95,6 +98,7 @@ export interface FlowOptions {
   learnConcatenationFrom?: number;
   /** How the networks' closing layers start (default near-zero: blocks near the identity). */
   closingStart?: "near-zero" | "uniform";
+  /** Mean and deviation of each column, in its units: the chain sees (x - mean) / deviation (default: x itself). */
   standardisation?: { mean: number[]; deviation: number[] };
   /** The density of the latents (default: standard normal). */
   base?: BaseDeclaration;

@@ -7,6 +7,7 @@
 import { FlowError } from "../errors.js";
 import { Table } from "../table.js";
 
+/** Collects the rows of a map that failed, with the blocks whose solves missed. */
 export class FailedRows {
   /** Rows that were mapped. */
   rows = 0;

@@ -46,17 +46,27 @@ const LAST_ROUNDS = 500;
 export interface Term {
   /** `base`, `log-determinant`, or that of a step of the preprocessing: `standardisation`, `logit`, `noise`. */
   readonly name: string;
+  /** A number a row, in nats. */
   readonly values: Float64Array;
 }
 
+/**
+ * A normalizing flow on an engine; `Flow.create` makes one, `loadFlow` and `decodeFlow` read one. Calls take turns on
+ * its one memory.
+ */
 export class Flow implements FlowMaps {
+  /** What it was built from, complete. */
   readonly declaration: FlowDeclaration;
   readonly dim: number;
+  /** Where it computes. */
   readonly engine: Engine;
+  /** All that is learned or carried along, with gradients. */
   readonly parameters: Parameters;
   /** What stands before the chain, in the order of a forward map. */
   readonly preprocessing: readonly Preprocessing[];
+  /** The bijections, and the points between them. */
   readonly chain: Chain;
+  /** The density of the latents. */
   readonly base: Base;
   /** Samples that one pass can take. */
   readonly capacity: number;

@@ -19,6 +19,7 @@ export const WEIGHTS_FILE = "model.safetensors";
 const FORMAT = "monotone-flows";
 const STEPS = /^(0|[1-9]\d{0,14})$/;
 
+/** A flow as the bytes of its two files. */
 export interface EncodedFlow {
   /** The content of `flow.json`. */
   declaration: Uint8Array;

@@ -7,6 +7,7 @@ import { Table } from "../table.js";
 import type { Flow } from "./flow.js";
 import { checkedSamples, type Samples } from "./samples.js";
 
+/** What `flowPath` returns. */
 export interface FlowPath {
   /**
    * h_0, ..., h_n: a row a sample, preprocessed numbers first and the flow's latents last. In the flow of images numbers that

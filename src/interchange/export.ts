@@ -55,6 +55,7 @@ const STEM = 64;
 /** The fewest pixels of a side that a scale may have. */
 const SMALLEST_SCALE = 4;
 
+/** A checkpoint for a study's code. */
 export interface Exported {
   /** The content of a file that `torch.load` reads: a dictionary of `state_dict` and `args`. */
   bytes: Uint8Array;

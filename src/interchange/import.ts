@@ -19,6 +19,7 @@ import { Names } from "./names.js";
 import { networkOf, studyNetwork } from "./study-network.js";
 import { obstacles, type Study, StudyOptions } from "./study-options.js";
 
+/** How a checkpoint is read. */
 export interface ImportOptions {
   /** What errors call the checkpoint (default "the checkpoint"). */
   file?: string;
@@ -26,16 +27,21 @@ export interface ImportOptions {
   options?: Options;
   /** Whether to take the moving averages of the parameters, with which the studies evaluate (default: false). */
   averaged?: boolean;
+  /** Where the flow computes (default: a WebAssembly engine of its own). */
   engine?: Engine;
+  /** Samples a pass (default: what suits the engine). */
   capacity?: number;
 }
 
+/** What `importCheckpoint` returns. */
 export interface Imported {
+  /** The model, ready to be used. */
   flow: Flow;
   /** What the checkpoint says of itself. */
   origin: CheckpointInfo;
 }
 
+/** What a checkpoint says of itself. */
 export interface CheckpointInfo {
   /** Whose code has made it. */
   study: Study;
@@ -43,6 +49,7 @@ export interface CheckpointInfo {
   options: Options;
   /** Tensors of the model and their numbers. */
   tensors: number;
+  /** The numbers of all tensors of the model. */
   numbers: number;
   /** Whether it holds moving averages of the parameters. */
   averaged: boolean;

@@ -7,6 +7,7 @@ import { ACTIVATIONS, type NetworkSettings } from "./study-network.js";
 
 /** The repositories whose models are known here. */
 export const STUDIES = ["mlvlab", "residual-flows", "implicit"] as const;
+/** A study whose PyTorch code has checkpoints: Monotone Flows (`mlvlab`), Residual Flows, Implicit Flows. */
 export type Study = (typeof STUDIES)[number];
 
 /** How the training programs read the pixels of a data set: the logit's alpha, the levels, and the side if it is fixed. */

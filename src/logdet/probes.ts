@@ -9,6 +9,7 @@ import { drawTerms, type Roulette, weights } from "./roulette.js";
 
 /** What the samples of a pass are. */
 export interface PassKey {
+  /** Of all that the pass draws. */
   readonly seed: number;
   /** Training: the step. Elsewhere 0. */
   readonly step: number;

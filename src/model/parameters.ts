@@ -2,7 +2,9 @@ import { check, quoted } from "../errors.js";
 
 /** An array of numbers that belongs to a model: learned, or carried along (such as a power iteration's vectors). */
 export interface Parameter {
+  /** As in model.safetensors. */
   readonly name: string;
+  /** Numbers along each axis, the last one's next to each other. */
   readonly shape: readonly number[];
   /** Whose it is, in words for an error: "block 3 (monotone)", or empty. */
   readonly owner: string;
@@ -35,7 +37,9 @@ export function firstBeyondFloat32(values: ArrayLike<number>): number {
 
 /** Where a part of a model gets its parameters from. */
 export interface ParameterMaker {
+  /** A parameter that training changes; `values` (row-major) are its start. */
   learned(name: string, shape: readonly number[], values: Float64Array): Parameter;
+  /** Numbers that are carried along and saved, and that no optimiser touches. */
   state(name: string, shape: readonly number[], values: Float64Array): Parameter;
 }
 

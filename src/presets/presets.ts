@@ -7,9 +7,13 @@ import { FlowError, quoted } from "../errors.js";
 import type { FlowOptions } from "../flows/declaration.js";
 import type { TrainingOptions } from "../training/trainer.js";
 
+/** A model and how it is trained, for tables and 2-D data. */
 export interface Preset {
+  /** In words. */
   readonly description: string;
+  /** The model but for its dimensions, for `monotoneFlow`. */
   readonly flow: Omit<FlowOptions, "dim">;
+  /** How it is trained, but for seed and length. */
   readonly training: Omit<TrainingOptions, "seed" | "steps">;
   /** Steps of the original protocol. */
   readonly fullSteps: number;
@@ -65,6 +69,7 @@ const ours: Record<string, Preset> = {
 /** What the original's code does otherwise; it counts steps from 1. */
 const original = { closingStart: "uniform", learnConcatenationFrom: 24_999 } as const;
 
+/** All presets for tables and 2-D data, by name; those named `-original` are as the original study's code has them. */
 export const presets: Record<string, Preset> = Object.fromEntries([
   ...Object.entries(ours),
   ...Object.entries(ours).map(([name, preset]): [string, Preset] => {
@@ -81,10 +86,12 @@ export const presets: Record<string, Preset> = Object.fromEntries([
   }),
 ]);
 
+/** That of `train` unless told otherwise. */
 export const defaultPreset = "monotone";
 /** The default number of steps: a good fit of 2-D data, in well under two minutes on two cores. */
 export const defaultSteps = 5_000;
 
+/** The preset of that name; throws a `usage` error that lists the names otherwise. */
 export function preset(name: string): Preset {
   const found = Object.hasOwn(presets, name) ? presets[name] : undefined;
   if (!found)

@@ -10,13 +10,17 @@ export const TEST_FRACTION = 0.1;
 const MAX_COLUMNS = 16;
 const MIN_ROWS = 10;
 
+/** What `tableJob` returns. */
 export interface TableJob {
+  /** The data of a `TrainingJob`. */
   job: Extract<DataJob, { kind: "table" }>;
   /** Of the training rows. */
   standardisation: { mean: number[]; deviation: number[] };
 }
 
 /**
+ * The data of a job that trains on a table, a tenth of which is held out, and the standardisation of its columns.
+ *
  * @param seed decides which rows are held out
  * @param path what errors call the table (default: its name)
  * @throws FlowError `input` for a table with too many columns, too few rows or a constant column

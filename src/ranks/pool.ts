@@ -42,6 +42,7 @@ interface Crew {
   shared: SharedRows;
 }
 
+/** How many ranks a pool has, and when it starts them. */
 export interface RankPoolOptions {
   /** Default: one a core. */
   ranks?: number;

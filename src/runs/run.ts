@@ -116,6 +116,7 @@ const summary = z.object({
 export type Summary = z.infer<typeof summary>;
 
 type Parsed = z.infer<typeof config>;
+/** `config.json` of a run directory: everything about a training run, resolved. */
 export type RunConfig = Omit<Parsed, "flow"> & { flow: ReturnType<typeof parseDeclaration> };
 export type DataConfig = RunConfig["data"];
 

@@ -3,7 +3,9 @@ import type { DataSource } from "../data/source.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import type { Table } from "../table.js";
 
+/** How well a flow fits a table, as a mean over its rows. */
 export interface Evaluation {
+  /** Rows of the table. */
   rows: number;
   /** NaN where a row has failed (`MapOptions.failures`), Infinity where one is outside of the model's support. */
   loss: number;

@@ -7,6 +7,7 @@ import type { ObjectiveName } from "./objectives.js";
 import type { RateChange } from "./schedule.js";
 import { Trainer } from "./trainer.js";
 
+/** How `fit` trains. */
 export interface FitOptions {
   /** Default 1000. */
   steps?: number;

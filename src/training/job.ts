@@ -16,6 +16,7 @@ interface PlainTable {
   readonly values: Float64Array;
 }
 
+/** What is trained on, as plain data. */
 export type DataJob =
   | { kind: "toy"; name: string }
   | { kind: "staircase" }
@@ -25,14 +26,22 @@ export type DataJob =
 /** All but images. */
 export type RowJob = Exclude<DataJob, { kind: "images" }>;
 
+/** A training run as plain data, for `train`. */
 export interface TrainingJob {
+  /** What it draws its samples from. */
   data: DataJob;
+  /** Of the flow, whose first weights the seed makes. */
   declaration: FlowDeclaration;
+  /** How it is trained. */
   options: TrainingOptions;
   /** Where to go on from; null for a fresh start. */
   state: TrainingState | null;
 }
 
+/**
+ * The source that a job names. Throws an `input` error for files that are no longer what they were, a `usage` one for an
+ * unknown name.
+ */
 export async function dataSource(job: DataJob): Promise<DataSource> {
   if (job.kind === "images") {
     // Files are for Node alone; a bundle for browsers does without.

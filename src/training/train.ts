@@ -7,6 +7,7 @@ import { createTrainer, type TrainingJob } from "./job.js";
 import { startRanks, trainingProgram } from "./ranks.js";
 import type { StepResult, Trainer } from "./trainer.js";
 
+/** What `train` calls between steps. */
 export interface TrainingHooks {
   /** Before the first step. Return true to do none. */
   onStart?(trainer: Trainer): Promise<boolean | undefined | void> | boolean | undefined | void;
@@ -17,6 +18,7 @@ export interface TrainingHooks {
   ): Promise<boolean | undefined | void> | boolean | undefined | void;
 }
 
+/** What `train` returns. */
 export interface Trained {
   /** That of rank 0. */
   trainer: Trainer;

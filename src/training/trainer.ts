@@ -12,10 +12,15 @@ import { clipGradient } from "./clipping.js";
 import { type Objective, type ObjectiveName, objective } from "./objectives.js";
 import { type RateChange, rateAt } from "./schedule.js";
 
+/** How a flow is trained, apart from what it is and what it learns from. */
 export interface TrainingOptions {
+  /** Steps in all. */
   steps: number;
+  /** Samples a step. */
   batch: number;
+  /** Of weights, batches and probes: a whole number from 0 to 2^53 - 1. */
   seed: number;
+  /** Adam's step size, before the schedule's factors. */
   learningRate: number;
   /** Changes of the learning rate, earliest first (default: none). */
   schedule?: readonly RateChange[] | undefined;
@@ -47,9 +52,13 @@ export interface StepResult {
 
 /** Everything that the next step depends on, apart from the options: what a checkpoint holds. */
 export interface TrainingState {
+  /** Steps done so far. */
   step: number;
+  /** The values of all parameters, by name. */
   parameters: Map<string, Float64Array>;
+  /** Adam's means of gradients, in the order of `Parameters.values`. */
   first: Float64Array;
+  /** Adam's means of squares of gradients, in the same order. */
   second: Float64Array;
   /** Averaged weights, where the options ask for them. */
   average?: Float64Array | undefined;
@@ -64,8 +73,11 @@ const PIECES_A_RANK = 8;
 /** What all pieces of a batch give, at most, in numbers: 32 MB. Where a model is larger, there is a piece a rank. */
 const MOST_NUMBERS = 4e6;
 
+/** One rank's part of a training run. All ranks take the same steps. */
 export class Trainer {
+  /** The model as the last step has left it. */
   readonly flow: Flow;
+  /** As given. */
   readonly options: TrainingOptions;
   readonly #source: DataSource;
   readonly #communicator: Communicator;
@@ -86,6 +98,7 @@ export class Trainer {
   /** The learning rate before the schedule's factors. It may be changed between steps: rank 0's counts for all ranks. */
   learningRate: number;
 
+  /** Throws a `usage` error for a source whose samples have another number of columns than the objective asks for. */
   constructor(flow: Flow, source: DataSource, options: TrainingOptions, communicator: Communicator) {
     this.flow = flow;
     this.options = options;
@@ -255,6 +268,7 @@ export class Trainer {
     throw new FlowError("numerical", `a gradient is no longer finite at step ${this.step + 1}, in ${place}`);
   }
 
+  /** A copy of all that the next step depends on. */
   state(): TrainingState {
     return {
       step: this.step,
@@ -265,6 +279,7 @@ export class Trainer {
     };
   }
 
+  /** Goes on from a state; throws an `input` error for one of another flow. */
   restore(state: TrainingState): void {
     this.step = state.step;
     this.flow.parameters.load(state.parameters, "the checkpoint");

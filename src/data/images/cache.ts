@@ -29,6 +29,7 @@ const DAY = 24 * 3600 * 1000;
 /** What nothing has been trained from for so long goes when something else is unpacked. */
 const UNUSED_DAYS = 30;
 
+/** Where what is unpacked is kept. */
 export interface CacheOptions {
   /** The folder; `MONOTONE_FLOWS_CACHE` by default, or else a folder in the user's cache directory. */
   readonly cacheDir?: string | undefined;

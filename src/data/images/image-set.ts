@@ -3,15 +3,21 @@ import { check } from "../../errors.js";
 
 /** Sizes in pixels. */
 export interface ImageShape {
+  /** 1 for grey, 3 for coloured images. */
   readonly channels: number;
+  /** Pixels from top to bottom. */
   readonly height: number;
+  /** Pixels from left to right. */
   readonly width: number;
 }
 
 /** Images of one shape, integers 0 .. levels - 1. */
 export interface ImageSet {
+  /** Of every image. */
   readonly shape: ImageShape;
+  /** One more than the largest value. */
   readonly levels: number;
+  /** Images in the set. */
   readonly count: number;
   /**
    * Writes image `index` to `out`, [channel][y][x]. Synchronous, random access.
@@ -26,8 +32,11 @@ export interface ImageSet {
 
 /** Images to train on and to test with, of the same shape and levels. */
 export interface ImageData {
+  /** What reports call the data. */
   readonly name: string;
+  /** Images to train on. */
   readonly train: ImageSet;
+  /** Images to test with, of which none is trained on. */
   readonly test: ImageSet;
   /** Closes the files; nothing can be read afterwards. */
   close(): void;

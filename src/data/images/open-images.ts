@@ -23,6 +23,7 @@ export const imageDataNames: readonly string[] = ["digits", ...Object.keys(known
 const TEST_FRACTION = 0.1;
 const ROWS = "rows";
 
+/** What `openImages` looks for. */
 export interface OpenImagesOptions extends CacheOptions {
   /** A name of `imageDataNames`, or a folder or file of images. */
   readonly data: string;

@@ -2,6 +2,7 @@ import type { Random } from "../../model/random.js";
 
 /** A two-dimensional distribution that can be sampled and whose density is known. */
 export interface ToyDensity {
+  /** As `toyDensity` knows it. */
   readonly name: string;
   /** Differential entropy in nats: the floor of the test loss. */
   readonly entropy: number;

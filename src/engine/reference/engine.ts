@@ -24,6 +24,7 @@ interface ReferenceTensor extends Tensor {
   readonly values: Float64Array;
 }
 
+/** The engine that the others are judged by: float64, plain loops, and itself judged by the golden vectors (test/golden). */
 export class ReferenceEngine implements Engine {
   readonly name = "reference";
   readonly epsilon = 2 ** -52;

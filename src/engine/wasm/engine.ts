@@ -54,6 +54,7 @@ function allocated<T>(bytes: number, action: () => T): T {
   }
 }
 
+/** The fast engine: float32 kernels in WebAssembly with SIMD, one memory of its own for each engine. */
 export class WasmEngine implements Engine {
   readonly name = "wasm";
   readonly epsilon = 2 ** -23;
@@ -69,6 +70,12 @@ export class WasmEngine implements Engine {
   #scratch: Tensor = { start: 0, length: 0 };
   readonly #status: Tensor;
 
+  /**
+   * A new engine.
+   * @param options.relaxed false: without fused multiply-adds, as where the host has none (default: the best that it
+   * has)
+   * @throws FlowError `internal` where there is no memory or no SIMD
+   */
   static async create(options: { relaxed?: boolean } = {}): Promise<WasmEngine> {
     const best = await kernels();
     if (options.relaxed === false && best.relaxed) {
