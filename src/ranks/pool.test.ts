@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { byEstimates, unlimit } from "../../test/support/networks.js";
-import { dyingRanks, mappingRanks } from "../../test/support/rank-programs.js";
+import { rankPrograms } from "../../test/support/rank-programs.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
@@ -9,6 +9,8 @@ import { FailedRows } from "../flows/failed-rows.js";
 import { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
 import { RankPool, type RankPoolOptions, withRanks } from "./pool.js";
+
+const programs = await rankPrograms();
 
 const declaration = monotoneFlow({
   dim: 2,
@@ -25,7 +27,7 @@ const rows = toySource("2spirals").test(0, ROWS);
 const eager = (ranks: number, options: RankPoolOptions = {}): RankPoolOptions => ({
   ranks,
   patience: 0,
-  program: mappingRanks,
+  program: programs.mapping,
   ...options,
 });
 
@@ -116,7 +118,7 @@ it("has the same bits in passes of another size as its flow", async () => {
 
 it("starts no worker while less work is left than its patience, and none for no rows", async () => {
   const flow = await Flow.create(declaration);
-  const nowhere = { node: () => new URL("file:///nowhere.js"), web: mappingRanks.web };
+  const nowhere = { node: () => new URL("file:///nowhere.js"), web: programs.mapping.web };
   await withRanks(
     flow,
     async (pool) => {
@@ -154,7 +156,7 @@ it.each([
   ["fails later", "midway", /^rank [12] of 3 died: this rank fails later$/],
 ] as const)("ends with an error when a rank %s %s, and works again", async (death, when, message) => {
   const flow = await Flow.create(declaration);
-  const pool = await RankPool.create(flow, eager(3, { program: dyingRanks(death, when) }));
+  const pool = await RankPool.create(flow, eager(3, { program: programs.dying(death, when) }));
   try {
     await expect(pool.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
       code: "internal",
@@ -171,7 +173,7 @@ it("ends with an error when a thread cannot be started, and ends the others", as
   let starts = 0;
   const node = () => {
     if (++starts === 2) throw new Error("EAGAIN");
-    return mappingRanks.node();
+    return programs.mapping.node();
   };
   await withRanks(
     flow,
@@ -183,7 +185,7 @@ it("ends with an error when a thread cannot be started, and ends the others", as
       // Later there may be room again.
       expect(await pool.logProb(rows.slice(0, 5_000))).toHaveLength(5_000);
     },
-    eager(4, { program: { ...mappingRanks, node } }),
+    eager(4, { program: { ...programs.mapping, node } }),
   );
 });
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
-import { dyingRanks, trainingRanks } from "../../test/support/rank-programs.js";
+import { rankPrograms } from "../../test/support/rank-programs.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { monotoneFlow } from "../flows/declaration.js";
@@ -11,6 +11,8 @@ import type { TrainingJob } from "./job.js";
 import { train } from "./train.js";
 import { Trainer } from "./trainer.js";
 
+const programs = await rankPrograms();
+
 const job = (steps: number): TrainingJob => ({
   data: { kind: "toy", name: "2spirals" },
   declaration: monotoneFlow({ dim: 2, blocks: 2, growth: 4, actnorm: true }),
@@ -20,7 +22,7 @@ const job = (steps: number): TrainingJob => ({
 });
 
 /** The losses of all steps, and the flow at the end. */
-async function run(steps: number, ranks: number, program: RankProgram = trainingRanks) {
+async function run(steps: number, ranks: number, program: RankProgram = programs.training) {
   const losses: number[] = [];
   const { trainer, remark } = await train(
     job(steps),
@@ -70,14 +72,14 @@ it.each([
   ["exits", "midway", /^rank [12] of 3 died: its thread ended with code 0$/],
   ["fails later", "midway", /^rank [12] of 3 died: this rank fails later$/],
 ] as const)("ends with an error when a rank %s %s", async (death, when, message) => {
-  await expect(run(1_000_000, 3, dyingRanks(death, when))).rejects.toMatchObject({
+  await expect(run(1_000_000, 3, programs.dying(death, when))).rejects.toMatchObject({
     code: "internal",
     message: expect.stringMatching(message),
   });
 });
 
 it("ends with an error when a program of ranks is not there", async () => {
-  const nowhere = { ...trainingRanks, node: () => new URL("file:///nowhere.js") };
+  const nowhere = { ...programs.training, node: () => new URL("file:///nowhere.js") };
   await expect(run(10, 2, nowhere)).rejects.toThrow(/^rank 1 of 2 died: Cannot find module/);
 });
 

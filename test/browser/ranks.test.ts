@@ -9,9 +9,11 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { monotoneFlow } from "../../src/flows/declaration.js";
 import type { TrainingJob } from "../../src/training/job.js";
 import { train } from "../../src/training/train.js";
-import { trainingRanks } from "../support/rank-programs.js";
+import { rankPrograms } from "../support/rank-programs.js";
 import { describeInChromium, launch } from "./chromium.js";
 import type { Calls } from "./ranks/page.js";
+
+const programs = await rankPrograms();
 
 const root = fileURLToPath(new URL("ranks", import.meta.url));
 const ISOLATION = {
@@ -31,7 +33,7 @@ async function lossesInNode(ranks: number): Promise<number[]> {
   const onStep = (_: unknown, { loss }: { loss: number }) => {
     losses.push(loss);
   };
-  await train(job, ranks, { onStep }, trainingRanks);
+  await train(job, ranks, { onStep }, programs.training);
   return losses;
 }
 

@@ -13,43 +13,46 @@ const modules = {
   dying: "./dying-rank.ts",
 };
 
-const folder = mkdtempSync(join(tmpdir(), "monotone-flows-ranks-"));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const path = (module: string) => fileURLToPath(new URL(module, import.meta.url));
-await build({
-  configFile: false,
-  logLevel: "silent",
-  ssr: { noExternal: true },
-  build: {
-    ssr: true,
-    outDir: folder,
-    rollupOptions: {
-      input: Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, path(module)])),
-      output: { entryFileNames: "[name].mjs", chunkFileNames: "[hash].mjs" },
-    },
-  },
-});
-
-/** A worker drops the query of the address that it starts from, an import does not. */
-function program(name: keyof typeof modules, query = ""): RankProgram {
-  const code = `import "${pathToFileURL(join(folder, `${name}.mjs`))}${query}"`;
-  return {
-    node: () => new URL(`data:text/javascript,${encodeURIComponent(code)}`),
-    web() {
-      throw new Error("this program is for Node");
-    },
-  };
-}
-
-export const trainingRanks = program("training");
-export const mappingRanks = program("mapping");
 
 /** How a rank dies. */
 export type Death = "throws" | "exits" | "fails later";
 /** Before it has done anything, or when it has taken part for a while. */
 export type When = "at the start" | "midway";
 
-/** A rank, for training or for mapping, that dies. */
-export function dyingRanks(death: Death, when: When): RankProgram {
-  return program("dying", `?${new URLSearchParams({ death, when })}`);
+/** Compiles the programs, until the end of the tests of the file that calls this. */
+export async function rankPrograms() {
+  const folder = mkdtempSync(join(tmpdir(), "monotone-flows-ranks-"));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  await build({
+    configFile: false,
+    logLevel: "silent",
+    ssr: { noExternal: true },
+    build: {
+      ssr: true,
+      outDir: folder,
+      rollupOptions: {
+        input: Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, path(module)])),
+        output: { entryFileNames: "[name].mjs", chunkFileNames: "[hash].mjs" },
+      },
+    },
+  });
+
+  /** A worker drops the query of the address that it starts from, an import does not. */
+  function program(name: keyof typeof modules, query = ""): RankProgram {
+    const code = `import "${pathToFileURL(join(folder, `${name}.mjs`))}${query}"`;
+    return {
+      node: () => new URL(`data:text/javascript,${encodeURIComponent(code)}`),
+      web() {
+        throw new Error("this program is for Node");
+      },
+    };
+  }
+
+  return {
+    training: program("training"),
+    mapping: program("mapping"),
+    /** A rank, for training or for mapping, that dies. */
+    dying: (death: Death, when: When) => program("dying", `?${new URLSearchParams({ death, when })}`),
+  };
 }
