@@ -12,11 +12,11 @@ import { openImages } from "../src/data/images/index.js";
 import { check } from "../src/errors.js";
 import { imageFlow } from "../src/flows/image-flow.js";
 import { Purpose, Random } from "../src/model/random.js";
+import { median } from "../src/plots/quantile.js";
 import { imagePresets } from "../src/presets/image-presets.js";
 import type { TrainingJob } from "../src/training/job.js";
 import { train } from "../src/training/train.js";
 import { checkPeer, installPeers, root, runPeer } from "./peers/peer.js";
-import { median } from "./training.js";
 
 /** Steps before the measurement: the first one also starts the actnorms. */
 const WARM_UP = 2;

@@ -3,13 +3,13 @@ import { toySource } from "../src/data/source.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { median } from "../src/plots/quantile.js";
 import { imagePresets } from "../src/presets/image-presets.js";
 import { preset } from "../src/presets/presets.js";
 import { alone } from "../src/ranks/communicator.js";
 import { createTrainer } from "../src/training/job.js";
 import { Trainer } from "../src/training/trainer.js";
 import { withImageJob } from "./images.js";
-import { median } from "./training.js";
 
 /** The parts of a step; `host` is all that is not in the others: drawing samples, checks, sums over ranks, Adam. */
 const PHASES = [

@@ -21,6 +21,7 @@ import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
 import { FRESH } from "../src/logdet/probes.js";
 import type { Network } from "../src/networks/network.js";
+import { median } from "../src/plots/quantile.js";
 import { preset } from "../src/presets/presets.js";
 import { Anderson } from "../src/solvers/anderson.js";
 import { FixedPoint } from "../src/solvers/fixed-point.js";
@@ -28,7 +29,6 @@ import type { LaneSolver } from "../src/solvers/lane-solver.js";
 import { type Equations, emptyCounts, newton, type SolverCounts } from "../src/solvers/newton.js";
 import type { Table } from "../src/table.js";
 import { train } from "../src/training/train.js";
-import { median } from "./training.js";
 
 /** Times that every solve is measured. */
 const ROUNDS = 9;

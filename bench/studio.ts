@@ -10,7 +10,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { median } from "./training.js";
+import { median } from "../src/plots/quantile.js";
 
 const FROM = 500;
 const TO = 3000;

@@ -1,6 +1,7 @@
 /** Milliseconds a training step of a preset takes (the median after a warm-up), and the loss that is reached. */
 import { toySource } from "../src/data/source.js";
 import { monotoneFlow } from "../src/flows/declaration.js";
+import { median } from "../src/plots/quantile.js";
 import { preset } from "../src/presets/presets.js";
 import { evaluate } from "../src/training/evaluate.js";
 import { train } from "../src/training/train.js";
@@ -28,8 +29,6 @@ export interface TrainingBenchmark {
   /** Largest resident memory of the process so far, in MB. */
   peakMemoryMB: number;
 }
-
-export const median = (values: number[]) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /** Trains the preset on 2spirals for `steps` steps after the warm-up, or until the last target is reached. */
 export async function benchTraining(

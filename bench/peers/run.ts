@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { Command } from "commander";
+import { median } from "../../src/plots/quantile.js";
 import { checkPeer, installPeers, root, runPeer } from "./peer.js";
 
 const TARGETS = ["2.75", "2.70"];
@@ -52,7 +53,6 @@ function timeOurs(threads: number, args: string[]): Result {
   return { name: "monotone-flows", ...JSON.parse(output.toString()) };
 }
 
-const median = (values: number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 const row = (cells: (string | number)[]) => `| ${cells.join(" | ")} |`;
 
 const available = installPeers();

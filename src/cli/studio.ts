@@ -1,13 +1,12 @@
 /** Serves the built studio to this machine alone, cross-origin isolated so that its threads can share memory. */
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { extname, join, normalize, sep } from "node:path";
-import { pipeline } from "node:stream/promises";
+import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
+import send from "send";
 import { check, FlowError } from "../errors.js";
 import { reason } from "../files.js";
 import { endingSignals } from "../runs/interruption.js";
@@ -18,16 +17,6 @@ const HOST = "127.0.0.1";
 const DEFAULT_PORT = 8017;
 /** Where the build puts the studio; this file stands in dist/src/cli once it is compiled. */
 const STUDIO = fileURLToPath(new URL("../../studio", import.meta.url));
-
-const TYPES: Readonly<Record<string, string>> = {
-  ".html": "text/html; charset=utf-8",
-  ".js": "text/javascript; charset=utf-8",
-  ".css": "text/css; charset=utf-8",
-  ".json": "application/json",
-  ".svg": "image/svg+xml",
-  ".woff2": "font/woff2",
-  ".safetensors": "application/octet-stream",
-};
 
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
@@ -40,9 +29,6 @@ const HEADERS = {
   "Referrer-Policy": "no-referrer",
   "X-Content-Type-Options": "nosniff",
 };
-
-/** What the system says where nothing is: a folder of that name, too, is no file. */
-const ABSENT = ["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG", "ELOOP"];
 
 export function studioCommand(program: Command): void {
   program
@@ -86,7 +72,7 @@ export async function serveStudio(port: number, folder = STUDIO): Promise<Server
     "run",
     `the studio has not been built: ${folder} holds no index.html; run npm run build`,
   );
-  const server = createServer((request, response) => void answer(request, response, folder));
+  const server = createServer((request, response) => answer(request, response, folder));
   server.listen(port, HOST);
   try {
     await once(server, "listening");
@@ -103,55 +89,31 @@ export async function serveStudio(port: number, folder = STUDIO): Promise<Server
   return server;
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, folder: string): Promise<void> {
+/** Sends the file that an address names, in one piece or in ranges, and closes it, whatever becomes of the request. */
+function answer(request: IncomingMessage, response: ServerResponse, folder: string): void {
+  for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
   const refuse = (status: number, text: string) =>
-    response.writeHead(status, { ...HEADERS, "Content-Type": "text/plain; charset=utf-8" }).end(`${text}\n`);
+    response.writeHead(status, { "Content-Type": "text/plain; charset=utf-8" }).end(`${text}\n`);
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("Allow", "GET, HEAD");
     refuse(405, "only GET and HEAD");
     return;
   }
-  const path = pathOf(request.url ?? "/", folder);
-  let file: FileHandle | null = null;
-  try {
-    file = path === null ? null : await open(path);
-    const found = await file?.stat();
-    if (path === null || file === null || !found?.isFile()) {
-      refuse(404, "there is no such file");
-      return;
-    }
-    response.writeHead(200, {
-      ...HEADERS,
-      "Content-Type": TYPES[extname(path)] ?? "application/octet-stream",
-      "Content-Length": found.size,
+  const absent = () => refuse(404, "there is no such file");
+  send(request, (request.url ?? "/").split(/[?#]/, 1)[0], { root: folder, cacheControl: false })
+    .on("headers", (_: ServerResponse, path: string) => {
       // Names of files in assets/ carry a hash of their content.
-      "Cache-Control": path.includes(`${sep}assets${sep}`)
-        ? "public, max-age=31536000, immutable"
-        : "no-cache",
-    });
-    if (request.method === "HEAD") response.end();
-    else await pipeline(file.createReadStream({ autoClose: false }), response);
-  } catch (error) {
-    // A browser that goes away in the midst of a file is no fault.
-    if (response.headersSent) response.destroy();
-    else if (ABSENT.includes((error as NodeJS.ErrnoException).code ?? ""))
-      refuse(404, "there is no such file");
-    else refuse(500, `the file cannot be read: ${reason(error)}`);
-  } finally {
-    await file?.close();
-  }
-}
-
-/** The path that an address names, or null if that lies outside of the folder. */
-function pathOf(url: string, folder: string): string | null {
-  let path: string;
-  try {
-    path = decodeURIComponent(url.split(/[?#]/, 1)[0]);
-  } catch {
-    return null;
-  }
-  if (path.includes("\0")) return null;
-  const root = normalize(join(folder, sep));
-  const file = normalize(join(root, path.endsWith("/") ? `${path}index.html` : path));
-  return file.startsWith(root) ? file : null;
+      const hashed = path.includes(`${sep}assets${sep}`);
+      response.setHeader("Cache-Control", hashed ? "public, max-age=31536000, immutable" : "no-cache");
+    })
+    .on("directory", absent)
+    .on("error", (error: Error & { status: number }) => {
+      // A browser that goes away in the midst of a file is no fault.
+      if (response.headersSent) response.destroy();
+      else if (error.status === 412 || error.status === 416)
+        refuse(error.status, "the file has no such part");
+      else if (error.status < 500) absent();
+      else refuse(500, `the file cannot be read: ${reason(error)}`);
+    })
+    .pipe(response);
 }

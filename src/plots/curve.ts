@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { check } from "../errors.js";
 import { logTicks } from "./log-ticks.js";
 import { compose, ink, type KeyEntry, type Picture, palette, panel } from "./picture.js";
-import { quantile, sorted } from "./quantile.js";
+import { median, quantile, sorted } from "./quantile.js";
 
 export interface Series {
   /** Series of one name share a colour and a legend entry (per-step values and their `smooth`ed line). */
@@ -105,7 +105,7 @@ export function smooth(
   const parts = split(drawable(x, y, xScale, "linear"), bins, xScale);
   return {
     x: parts.map((part) => part.reduce((sum, p) => sum + p.x, 0) / part.length),
-    y: parts.map((part) => quantile(sorted(part.map((p) => p.y)), 0.5)),
+    y: parts.map((part) => median(part.map((p) => p.y))),
   };
 }
 

@@ -6,6 +6,6 @@ export { type MosaicCell, type MosaicFigure, mosaicFigure } from "./mosaic.js";
 export { type Mark, type PanelsFigure, type PlanePanel, panelsFigure } from "./panels.js";
 export { type KeyEntry, type Picture, palette } from "./picture.js";
 export { renderPng, writePicture } from "./png.js";
-export { quantile, sorted } from "./quantile.js";
+export { median, quantile, sorted } from "./quantile.js";
 export type { Extent } from "./raster.js";
 export { type Stage, type TransportFigure, transportFigure } from "./transport.js";

@@ -7,6 +7,7 @@ import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import { encodeFlow } from "../flows/model-encoding.js";
 import { withRanks } from "../ranks/pool.js";
+import { median } from "../plots/quantile.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
 import type { Evaluation } from "../training/evaluate.js";
 import { Interruption } from "./interruption.js";
@@ -156,7 +157,6 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
       saver.save();
       flow.steps = steps;
       run.writeModel(encodeFlow(flow));
-      stepTimes.sort((a, b) => a - b);
       const summary = {
         run: run.path,
         data: source.name,
@@ -170,7 +170,7 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
         testUnconverged: failures.unconverged,
         testNotFinite: failures.notFinite,
         testOutside: test.outside,
-        msPerStep: stepTimes[stepTimes.length >> 1] ?? null,
+        msPerStep: finiteOrNull(median(stepTimes)),
         seconds: log.seconds(),
         unconverged: run.metrics().reduce((sum, m) => sum + m.unconverged, 0),
         peakMemoryMB: process.resourceUsage().maxRSS / 1024,

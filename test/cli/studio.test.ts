@@ -21,10 +21,11 @@ afterAll(() => studio?.end());
 function get(
   path: string,
   method = "GET",
+  sentHeaders: Record<string, string> = {},
 ): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
   const { hostname, port } = new URL(studio.address);
   return new Promise((resolve, reject) => {
-    const sent = request({ hostname, port, path, method }, (response) => {
+    const sent = request({ hostname, port, path, method, headers: sentHeaders }, (response) => {
       let body = "";
       response.on("data", (data) => {
         body += data;
@@ -66,6 +67,21 @@ describe("studio", () => {
     const { body: nothing, headers } = await get(scripts[0], "HEAD");
     expect(nothing).toBe("");
     expect(Number(headers["content-length"])).toBeGreaterThan(0);
+  });
+
+  it("sends parts of files, nothing of what a browser has, and its policy with every answer", async () => {
+    const { body } = await get("/");
+    const part = await get("/", "GET", { Range: "bytes=0-9" });
+    expect([part.status, part.body]).toEqual([206, body.slice(0, 10)]);
+    const { headers } = await get("/");
+    const known = await get("/", "GET", { "If-None-Match": headers.etag as string });
+    expect([known.status, known.body]).toEqual([304, ""]);
+    const beyond = await get("/", "GET", { Range: "bytes=999999999-" });
+    expect([beyond.status, beyond.body]).toEqual([416, "the file has no such part\n"]);
+    const policy = headers["content-security-policy"];
+    for (const answer of [part, known, beyond, await get("/nowhere"), await get("/", "PUT")]) {
+      expect(answer.headers["content-security-policy"], `status ${answer.status}`).toBe(policy);
+    }
   });
 
   it.each([

@@ -15,8 +15,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { homedir, hostname } from "node:os";
+import { hostname } from "node:os";
 import { basename, join, resolve } from "node:path";
+import envPaths from "env-paths";
 import { FlowError } from "../../errors.js";
 import { makeFolder, reason } from "../../files.js";
 import { fileSha256 } from "./file-hash.js";
@@ -64,16 +65,9 @@ interface Entry<T> {
 
 /** The folder of unpacked images. */
 export function cacheFolder({ cacheDir }: CacheOptions = {}): string {
-  const { MONOTONE_FLOWS_CACHE, XDG_CACHE_HOME, LOCALAPPDATA } = process.env;
-  const chosen = cacheDir ?? MONOTONE_FLOWS_CACHE;
+  const chosen = cacheDir ?? process.env.MONOTONE_FLOWS_CACHE;
   if (chosen) return resolve(chosen);
-  const users =
-    process.platform === "win32"
-      ? LOCALAPPDATA || join(homedir(), "AppData", "Local")
-      : process.platform === "darwin"
-        ? join(homedir(), "Library", "Caches")
-        : XDG_CACHE_HOME || join(homedir(), ".cache");
-  return join(users, "monotone-flows", "images");
+  return join(envPaths("monotone-flows", { suffix: "" }).cache, "images");
 }
 
 /**
