@@ -2,6 +2,7 @@
 
 export type { Activation } from "./activations/activation.js";
 export { activation, activations } from "./activations/index.js";
+export type { Base } from "./bases/base.js";
 export type { BaseDeclaration } from "./bases/index.js";
 export type { Bijection } from "./bijections/bijection.js";
 export {
@@ -11,12 +12,22 @@ export {
   registerBijection,
 } from "./bijections/index.js";
 export type { BijectionKind, CostSum, Site } from "./bijections/kind.js";
-export { csvColumns, formatCsv, parseCsv } from "./data/csv.js";
+export type { Regime } from "./bijections/regime.js";
+export { type CsvTable, csvColumns, formatCsv, parseCsv } from "./data/csv.js";
 export { decodeDigits, fetchDigits } from "./data/images/digits.js";
 export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js";
 export { type DataSource, tableSource, toySource } from "./data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
-export { type Engine, type Matrix, matrix, type Tensor } from "./engine/engine.js";
+export {
+  type Engine,
+  type Grid,
+  type Matrix,
+  matrix,
+  type NewtonStage,
+  type NewtonStatus,
+  type Tensor,
+} from "./engine/engine.js";
+export type { Arithmetic, PointwiseJet, PointwiseMap } from "./engine/pointwise.js";
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type ErrorCode, FlowError } from "./errors.js";
@@ -32,6 +43,7 @@ export { Flow, type Term } from "./flows/flow.js";
 export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
 export { type FlowPath, flowPath } from "./flows/path.js";
+export type { Samples } from "./flows/samples.js";
 export { type Exported, exportCheckpoint } from "./interchange/export.js";
 export {
   type CheckpointInfo,
@@ -42,18 +54,24 @@ export {
   latentOrder,
 } from "./interchange/import.js";
 export type { Study } from "./interchange/study-options.js";
+export type { Kind, Schema } from "./kinds.js";
 export type { PassKey } from "./logdet/probes.js";
-export type { Parameter, ParameterMaker } from "./model/parameters.js";
+export type { GradientSource } from "./model/gradients.js";
+export type { Parameter, ParameterMaker, Parameters } from "./model/parameters.js";
 export type { Random } from "./model/random.js";
+export type { NetworkDeclaration } from "./networks/declaration.js";
 export { type Preset, presets } from "./presets/presets.js";
 export { type TableJob, TEST_FRACTION, tableJob } from "./presets/table-job.js";
 export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
 export type { RankProgram } from "./ranks/worker.js";
 export type { RunConfig } from "./runs/run.js";
 export type { Shape } from "./shape.js";
+export type { SolverCounts } from "./solvers/newton.js";
 export { Table } from "./table.js";
 export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { type DataJob, dataSource, type TrainingJob } from "./training/job.js";
+export type { ObjectiveName } from "./training/objectives.js";
+export type { RateChange } from "./training/schedule.js";
 export { type Trained, type TrainingHooks, train } from "./training/train.js";
 export type { StepResult, Trainer, TrainingOptions, TrainingState } from "./training/trainer.js";

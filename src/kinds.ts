@@ -4,6 +4,7 @@ import { quoted } from "./errors.js";
 
 /** Checks a declaration of some kind; a schema of zod is one. */
 export interface Schema<Declaration> {
+  /** Never throws: what is wrong stands in `error`. */
   safeParse(value: unknown):
     | { success: true; data: Declaration }
     | {

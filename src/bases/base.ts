@@ -7,6 +7,7 @@ import type { Table } from "../table.js";
  * log-densities one row. Its parameters, if it has any, are learned with the flow's.
  */
 export interface Base extends GradientSource {
+  /** The name of its kind, as in a declaration. */
   readonly kind: string;
   /** logDensity += log of the density at z, in nats. */
   addLogDensity(logDensity: Matrix, z: Matrix): Promise<void>;

@@ -11,8 +11,11 @@ import type { PassKey } from "../logdet/probes.js";
 import type { Network } from "../networks/network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
+/** A network G at the samples of a pass, with the solves and log-determinants that a block needs. */
 export interface Regime {
+  /** G. */
   readonly network: Network;
+  /** What its solves have taken. */
   readonly counts: SolverCounts;
   /** One of two vectors of memory as large as `like`. */
   vector(index: 0 | 1, like: Matrix): Matrix;

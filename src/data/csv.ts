@@ -20,8 +20,11 @@ const MISSING = /^([+-]?nan|[+-]?inf(inity)?|na|n\/a|null|none|\?|)$/i;
 const isNumber = (cell: string) => NUMBER.test(cell.trim());
 const isText = (cell: string) => !isNumber(cell) && !MISSING.test(cell.trim());
 
+/** What `parseCsv` returns. */
 export interface CsvTable {
+  /** A row a data row of the file. */
   readonly table: Table;
+  /** Of the columns. */
   readonly names: string[];
 }
 

@@ -51,7 +51,9 @@ export function lanesOf(m: Matrix, first: number, lanes: number): Matrix {
  * stretch of lanes at another place.
  */
 export interface Grid {
+  /** Places from top to bottom. */
   readonly height: number;
+  /** Places from left to right. */
   readonly width: number;
 }
 

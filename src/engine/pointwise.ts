@@ -9,15 +9,23 @@
  * no value or slope of NaN is a number; formulas see to it that infinite arguments give limits, never Infinity times 0.
  */
 export interface Arithmetic<T> {
+  /** A number that does not depend on x. */
   constant(value: number): T;
+  /** a + b. */
   add(a: T, b: T): T;
+  /** a - b. */
   subtract(a: T, b: T): T;
+  /** a b. */
   multiply(a: T, b: T): T;
+  /** a / b. */
   divide(a: T, b: T): T;
-  /** The smaller and the larger of a and a constant; NaN of NaN. */
+  /** The smaller of a and a constant; NaN of NaN. */
   minimum(a: T, b: number): T;
+  /** The larger of a and a constant; NaN of NaN. */
   maximum(a: T, b: number): T;
+  /** |a|. */
   absolute(a: T): T;
+  /** e^a. */
   exp(a: T): T;
   /** 1 where a > 0, otherwise 0; NaN of NaN. */
   step(a: T): T;
@@ -27,9 +35,13 @@ export interface Arithmetic<T> {
 
 /** f(x), f'(x), f''(x), and for a learned parameter p also df/dp and df'/dp. */
 export interface PointwiseJet<T> {
+  /** f(x). */
   value: T;
+  /** f'(x). */
   first: T;
+  /** f''(x). */
   second: T;
+  /** df/dp and df'/dp, of a learned parameter p. */
   byParameter?: { value: T; first: T };
 }
 

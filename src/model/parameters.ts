@@ -48,9 +48,11 @@ export interface ParameterMaker {
  * another, so that an all-reduce and an optimiser see a single vector.
  */
 export class Parameters implements ParameterMaker {
+  /** In the order in which they were made. */
   readonly list: Parameter[] = [];
   /** All learned values, one after the other, once sealed. */
   values = EMPTY;
+  /** The gradients of `values`, in the same order. */
   gradient = EMPTY;
 
   learned(name: string, shape: readonly number[], values: Float64Array): Parameter {
@@ -115,6 +117,7 @@ export class Parameters implements ParameterMaker {
     return hash;
   }
 
+  /** Ends the making: lays the learned numbers and their gradients out. */
   seal(): void {
     const learned = this.list.filter((p) => p.learned);
     const total = learned.reduce((sum, p) => sum + p.values.length, 0);

@@ -55,6 +55,7 @@ export const networkSchema = z
     },
   );
 
+/** A Lipschitz network, as a block's declaration has it (docs/math.md, "Lipschitz networks"). */
 export type NetworkDeclaration = Readonly<z.infer<typeof networkSchema>>;
 
 export type Kernel = z.infer<typeof side>;

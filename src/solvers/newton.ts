@@ -20,6 +20,7 @@ const MAX_EVALUATIONS = 8192;
 
 /** What solving has taken, summed over calls since the counts were last reset. */
 export interface SolverCounts {
+  /** Calls of a solver. */
   solves: number;
   /** Network evaluations a sample: those of some of the samples count in proportion. */
   evaluations: number;

@@ -20,6 +20,7 @@ export interface Objective {
   pass(samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number>;
 }
 
+/** What training makes small: -log p(x), or |F(x) - t|^2 / dim of pairs (x, t). */
 export type ObjectiveName = "likelihood" | "regression";
 
 export function objective(name: ObjectiveName, flow: Flow): Objective {
