@@ -18,12 +18,15 @@ export interface Verdict {
 
 const vitest = await createVitest("test", { watch: false, bail: 1, maxWorkers: 1, reporters: [{}] });
 await vitest.standalone();
+// Of the projects the one whose tests load their modules anew; the root project would never hear of changed files.
+const isolated = vitest.projects.find(({ name }) => name === "programs");
+if (!isolated) throw new Error("vitest.config.ts has no project `programs`");
 process.send?.("ready");
 
 async function obey({ changed, test }: Order): Promise<Verdict> {
   for (const file of changed) vitest.invalidateFile(file);
   const began = performance.now();
-  const specification = vitest.getRootProject().createSpecification(test);
+  const specification = isolated.createSpecification(test);
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications([specification]);
   const seconds = (performance.now() - began) / 1000;
   const module = testModules.find(({ moduleId }) => moduleId === test);

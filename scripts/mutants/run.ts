@@ -173,6 +173,16 @@ async function measure(): Promise<void> {
   }
 }
 
+/** A survivor shows something only if tests run on the text that was planted. */
+async function tryOut(worker: Worker): Promise<void> {
+  for (const { file } of todo) {
+    const [test] = file.startsWith("src/") ? testsFor(file) : [];
+    if (!test) continue;
+    if (await worker.sees(file, test)) return;
+    throw new Error(`${test} passes although ${file} cannot be loaded: nothing planted here is seen`);
+  }
+}
+
 /** The tests for an error in a file: those of its folder, and of the others as many as end within `--far` seconds. */
 function testsFor(file: string): string[] {
   let far = 0;
@@ -200,6 +210,7 @@ const describe = ({ status, file, line, operator, before, after, by, seconds: s 
   `${status.padEnd(8)} ${s.toFixed(0).padStart(4)} s  ${file}:${line}  ${operator}: ${short(before)} -> ${short(after)}${by ? `   (${by})` : ""}`;
 
 if (todo.length > 0) await measure();
+await Promise.all(workers.map(tryOut));
 await Promise.all(workers.map(work));
 for (const worker of workers) worker.end();
 

@@ -100,6 +100,15 @@ export class Worker {
     return status === 0;
   }
 
+  /** Whether a test notices that a file cannot be loaded: where it does not, tests run on what was there before. */
+  async sees(file: string, test: string): Promise<boolean> {
+    const text = this.#read(file);
+    this.#write(file, `${text}\nthrow new Error("planted");\n`);
+    const verdict = await this.test(test, 600);
+    this.#write(file, text);
+    return verdict?.failed != null;
+  }
+
   /** Plants one error and runs tests until one notices. */
   async plant(
     mutation: Mutation,
