@@ -62,7 +62,7 @@ export type { Random } from "./model/random.js";
 export type { NetworkDeclaration } from "./networks/declaration.js";
 export { type Preset, presets } from "./presets/presets.js";
 export { type TableJob, TEST_FRACTION, tableJob } from "./presets/table-job.js";
-export { RankPool, type RankPoolOptions, withRanks } from "./ranks/pool.js";
+export { RankMaps, type RankMapsOptions, withRanks } from "./ranks/rank-maps.js";
 export type { RankProgram } from "./ranks/worker.js";
 export type { RunConfig } from "./runs/run.js";
 export type { Shape } from "./shape.js";

@@ -130,8 +130,8 @@ const PLANTED: readonly Planted[] = [
     ],
     [
       "a test by few samples at the end",
-      "score.measure(pool, testSamples, failures)",
-      "score.measure(pool, 10, failures)",
+      "score.measure(maps, testSamples, failures)",
+      "score.measure(maps, 10, failures)",
     ],
   ]),
   ...at("src/runs/score.ts", [

@@ -6,7 +6,7 @@ import { check, FlowError } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import { looksLikeFile, looksLikeImages, readTable } from "../presets/data.js";
-import { withRanks } from "../ranks/pool.js";
+import { withRanks } from "../ranks/rank-maps.js";
 import type { Run } from "../runs/run.js";
 import { likelihood } from "../runs/score.js";
 import { testSamples } from "../runs/train-run.js";
@@ -66,7 +66,7 @@ Examples:
       const failures = new FailedRows();
       const { loss, standardError, rows, outside } = await withRanks(
         flow,
-        (pool) => score.measure(pool, samples, failures),
+        (maps) => score.measure(maps, samples, failures),
         { ranks },
       );
       const seconds = (performance.now() - began) / 1000;

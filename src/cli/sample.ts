@@ -6,7 +6,7 @@ import { writeNpy } from "../data/npy.js";
 import { check, quoted } from "../errors.js";
 import { writeFileAtomically } from "../files.js";
 import { FailedRows } from "../flows/failed-rows.js";
-import { withRanks } from "../ranks/pool.js";
+import { withRanks } from "../ranks/rank-maps.js";
 import { integer, threadCount } from "./options.js";
 import { failureCounts, remark, report, requireAll } from "./output.js";
 import { openCertified, UNCERTIFIED } from "./run-model.js";
@@ -62,7 +62,7 @@ Examples:
         const most = Math.floor((2 * MAX_SAMPLES) / flow.dim);
         check(count <= most, "usage", `-n must be at most ${most}, not ${count}`);
         const failures = new FailedRows();
-        const drawn = await withRanks(flow, (pool) => pool.sample(count, { seed, failures }), { ranks });
+        const drawn = await withRanks(flow, (maps) => maps.sample(count, { seed, failures }), { ranks });
         const { data } = run.config;
         const names =
           data.kind === "table"

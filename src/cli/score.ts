@@ -6,7 +6,7 @@ import { check, quoted } from "../errors.js";
 import { writeFileAtomically } from "../files.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import { looksLikeFile, looksLikeImages } from "../presets/data.js";
-import { withRanks } from "../ranks/pool.js";
+import { withRanks } from "../ranks/rank-maps.js";
 import { Table } from "../table.js";
 import { densities, summarise } from "../training/evaluate.js";
 import { checkFits, testSource } from "./evaluate.js";
@@ -69,7 +69,7 @@ Examples:
         const { seed } = run.config.training;
         const failures = new FailedRows();
         const all = Number.POSITIVE_INFINITY;
-        const scores = await withRanks(flow, (pool) => densities(pool, source, seed, all, { failures }), {
+        const scores = await withRanks(flow, (maps) => densities(maps, source, seed, all, { failures }), {
           ranks,
         });
         const column = new Table(scores.length, 1, scores);

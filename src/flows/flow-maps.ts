@@ -21,7 +21,7 @@ export interface MapOptions {
 }
 
 /**
- * What a flow does with the rows of tables; ranks that share its work (`RankPool`) do the same, to the last bit. All
+ * What a flow does with the rows of tables; ranks that share its work (`RankMaps`) do the same, to the last bit. All
  * throw a `numerical` error if a row fails, unless `failures` collects them.
  */
 export interface FlowMaps {

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { alone } from "./communicator.js";
-import { sharedRanks, ThreadCommunicator } from "./thread-communicator.js";
+import { sharedSums, ThreadCommunicator } from "./thread-communicator.js";
 
 it("leaves the pieces of a rank that is held up to the others, and adds them in their order", async () => {
-  const shared = sharedRanks(2, { length: 1, pieces: 6, pieceLength: 2 });
+  const shared = sharedSums(2, { length: 1, pieces: 6, pieceLength: 2 });
   const [first, second] = [0, 1].map((rank) => new ThreadCommunicator(shared, rank));
   // Rounding makes other sums of other orders.
   const values = [1e16, 1, -1e16, 1, 1e16, 1];

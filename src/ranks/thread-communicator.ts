@@ -20,7 +20,7 @@ const ASKED = 3;
 const SPINS = 20_000;
 
 /** The memory that the ranks of one program share; it may be posted to workers. */
-export interface SharedRanks {
+export interface SharedSums {
   readonly size: number;
   readonly sums: Sums;
   readonly control: SharedArrayBuffer;
@@ -38,7 +38,7 @@ export interface Sums {
   readonly pieceLength: number;
 }
 
-export function sharedRanks(size: number, sums: Sums): SharedRanks {
+export function sharedSums(size: number, sums: Sums): SharedSums {
   const { length, pieces, pieceLength } = sums;
   return {
     size,
@@ -62,7 +62,7 @@ export class ThreadCommunicator implements Communicator {
   /** Rank 0 shares its thread with timers and messages, so it must not block; the others may. */
   readonly #mayBlock: boolean;
 
-  constructor(shared: SharedRanks, rank: number) {
+  constructor(shared: SharedSums, rank: number) {
     this.rank = rank;
     this.size = shared.size;
     this.#control = new Int32Array(shared.control);

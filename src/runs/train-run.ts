@@ -6,7 +6,7 @@ import { check, FlowError } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import { encodeFlow } from "../flows/model-encoding.js";
-import { withRanks } from "../ranks/pool.js";
+import { withRanks } from "../ranks/rank-maps.js";
 import { median } from "../plots/quantile.js";
 import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
 import type { Evaluation } from "../training/evaluate.js";
@@ -147,7 +147,7 @@ async function trainLocked({ run, data, state }: RunJob, options: RunOptions): P
       await trainer.finish();
       const ranks = config.threads;
       const failures = new FailedRows();
-      const test = await withRanks(flow, (pool) => score.measure(pool, testSamples, failures), { ranks });
+      const test = await withRanks(flow, (maps) => score.measure(maps, testSamples, failures), { ranks });
       // A model that gives a number for no sample at all is none; one that fails for some is kept, and they are told.
       check(
         failures.count < test.rows,

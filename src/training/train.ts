@@ -4,7 +4,7 @@ import { possibleRanks } from "../ranks/start.js";
 import { RANK_FAILED } from "../ranks/thread-communicator.js";
 import { Turns } from "../ranks/turn.js";
 import { createTrainer, type TrainingJob } from "./job.js";
-import { startRanks, trainingProgram } from "./ranks.js";
+import { launchTraining, trainingProgram } from "./launch.js";
 import type { StepResult, Trainer } from "./trainer.js";
 
 /** What `train` calls between steps. */
@@ -43,12 +43,12 @@ export async function train(
   const trainer = await createTrainer(job, {
     rank: 0,
     size,
-    allReduce: (values) => ranks.communicator.allReduce(values),
-    sumPieces: (...call) => ranks.communicator.sumPieces(...call),
-    broadcast: (values) => ranks.communicator.broadcast(values),
-    barrier: () => ranks.communicator.barrier(),
+    allReduce: (values) => launched.communicator.allReduce(values),
+    sumPieces: (...call) => launched.communicator.sumPieces(...call),
+    broadcast: (values) => launched.communicator.broadcast(values),
+    barrier: () => launched.communicator.barrier(),
   });
-  const ranks = await startRanks(job, size, trainer.sums, program);
+  const launched = await launchTraining(job, size, trainer.sums, program);
   const turns = new Turns();
   // A step may take a minute.
   trainer.flow.chain.pause = () => turns.give();
@@ -60,13 +60,14 @@ export async function train(
       stopped = (await hooks.onStep?.(trainer, result)) === true;
     }
     // After a step all that the next one depends on is here; the others may have begun that one.
-    await (stopped ? ranks.kill() : ranks.join());
+    if (!stopped) await launched.done;
+    await launched.workers.terminate();
     return { trainer, stopped, remark };
   } catch (error) {
     // Of a dead worker, only the end of the waiting is heard here; what killed it says more.
     const heard = (error as FlowError).message === RANK_FAILED;
-    const cause = heard ? await ranks.failure.catch((failure) => failure) : error;
-    await ranks.kill();
+    const cause = heard ? await launched.workers.failure.catch((failure) => failure) : error;
+    await launched.workers.terminate();
     throw cause;
   } finally {
     trainer.flow.chain.pause = null;

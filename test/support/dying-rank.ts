@@ -1,11 +1,11 @@
 /** The program of a rank that takes part in training or in mapping, and dies as its address says. */
 import { setTimeout } from "node:timers/promises";
-import type { MapTask } from "../../src/ranks/map-worker.js";
+import type { MapTask } from "../../src/ranks/map-program.js";
 import type { SharedRows } from "../../src/ranks/shared-rows.js";
 import { serve } from "../../src/ranks/start.js";
 import { ThreadCommunicator } from "../../src/ranks/thread-communicator.js";
 import { createTrainer } from "../../src/training/job.js";
-import type { RankTask } from "../../src/training/ranks.js";
+import type { TrainingTask } from "../../src/training/launch.js";
 import type { Death, When } from "./rank-programs.js";
 
 const parameters = new URL(import.meta.url).searchParams;
@@ -24,7 +24,7 @@ async function die(): Promise<void> {
   await setTimeout(60_000);
 }
 
-serve(async (task: RankTask | MapTask) => {
+serve(async (task: TrainingTask | MapTask) => {
   if (when === "at the start") await die();
   if ("job" in task) {
     const trainer = await createTrainer(task.job, new ThreadCommunicator(task.shared, task.rank));

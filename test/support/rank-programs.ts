@@ -8,8 +8,8 @@ import { afterAll } from "vitest";
 import type { RankProgram } from "../../src/ranks/worker.js";
 
 const modules = {
-  training: "../../src/training/rank-worker.ts",
-  mapping: "../../src/ranks/map-worker.ts",
+  training: "../../src/training/training-program.ts",
+  mapping: "../../src/ranks/map-program.ts",
   dying: "./dying-rank.ts",
 };
 

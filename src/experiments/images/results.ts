@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { DataSource } from "../../data/source.js";
 import { check } from "../../errors.js";
-import { withRanks } from "../../ranks/pool.js";
+import { withRanks } from "../../ranks/rank-maps.js";
 import { type Metrics, Run } from "../../runs/run.js";
 import { summarise } from "../../training/evaluate.js";
 import type { Estimate } from "../estimate.js";
@@ -66,7 +66,7 @@ export async function resultsOf(
       progress(`${name}: samples, reconstructions and exact log-determinants where they can be had`);
       const flow = await run.loadModel();
       const { seed } = run.config.training;
-      return await withRanks(flow, (pool) => measure(flow, pool, source, seed, losses.length), {
+      return await withRanks(flow, (maps) => measure(flow, maps, source, seed, losses.length), {
         ranks: threads,
       });
     });

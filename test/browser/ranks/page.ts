@@ -1,7 +1,7 @@
 /** What the tests call in the page: training and mapping with ranks, through the public surface. */
 import {
   Flow,
-  type RankPool,
+  type RankMaps,
   type RankProgram,
   type TrainingJob,
   toySource,
@@ -49,9 +49,9 @@ async function mapRows(job: TrainingJob, ranks: number) {
   const flow = await Flow.create(job.declaration);
   const rows = toySource("2spirals").test(0, 3_000);
   const own = await flow.logProb(rows);
-  const work = async (pool: RankPool) => {
-    const shared = await pool.logProb(rows);
-    return { ranks: pool.ranks, same: shared.every((value, i) => value === own[i]) };
+  const work = async (maps: RankMaps) => {
+    const shared = await maps.logProb(rows);
+    return { ranks: maps.ranks, same: shared.every((value, i) => value === own[i]) };
   };
   return await withRanks(flow, work, { ranks, patience: 0 });
 }

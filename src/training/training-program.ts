@@ -4,9 +4,9 @@ import { FlowError } from "../errors.js";
 import { serve } from "../ranks/start.js";
 import { ThreadCommunicator } from "../ranks/thread-communicator.js";
 import { createTrainer } from "./job.js";
-import type { RankTask } from "./ranks.js";
+import type { TrainingTask } from "./launch.js";
 
-serve(async ({ job, modules, shared, rank }: RankTask) => {
+serve(async ({ job, modules, shared, rank }: TrainingTask) => {
   await importModules(modules);
   const trainer = await createTrainer(job, new ThreadCommunicator(shared, rank));
   try {

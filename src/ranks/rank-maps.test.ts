@@ -8,7 +8,7 @@ import { monotoneFlow } from "../flows/declaration.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import { Flow } from "../flows/flow.js";
 import { Table } from "../table.js";
-import { RankPool, type RankPoolOptions, withRanks } from "./pool.js";
+import { RankMaps, type RankMapsOptions, withRanks } from "./rank-maps.js";
 
 const programs = await rankPrograms();
 
@@ -24,7 +24,7 @@ const ROWS = 2 * 32 * 512 + 777;
 const rows = toySource("2spirals").test(0, ROWS);
 
 /** Starts its workers after the first piece. */
-const eager = (ranks: number, options: RankPoolOptions = {}): RankPoolOptions => ({
+const eager = (ranks: number, options: RankMapsOptions = {}): RankMapsOptions => ({
   ranks,
   patience: 0,
   program: programs.mapping,
@@ -52,15 +52,15 @@ it.each([1, 2, 3])("with %i ranks gives the flow's own bits", async (ranks) => {
   ];
   await withRanks(
     flow,
-    async (pool) => {
-      expect(pool.ranks).toBe(ranks);
-      expect(pool.remark).toBeNull();
+    async (maps) => {
+      expect(maps.ranks).toBe(ranks);
+      expect(maps.remark).toBeNull();
       // Calls that are made at the same time take turns.
       const results = await Promise.all([
-        pool.logProb(rows),
-        pool.forward(few),
-        pool.inverse(few),
-        pool.sample(2_000, { seed: 5 }),
+        maps.logProb(rows),
+        maps.forward(few),
+        maps.inverse(few),
+        maps.sample(2_000, { seed: 5 }),
       ]);
       expect(results).toEqual(own);
     },
@@ -80,12 +80,12 @@ it.each([1, 2])(
     expect(own.count).toBeLessThan(2_000);
     await withRanks(
       flow,
-      async (pool) => {
+      async (maps) => {
         const failures = new FailedRows();
-        expect(await pool.logProb(few, { failures, first: 5 })).toEqual(logProb);
+        expect(await maps.logProb(few, { failures, first: 5 })).toEqual(logProb);
         expect(failures).toEqual(own);
         const complaint = { code: "numerical", message: expect.stringMatching(/^\d+ of 2000 rows failed: /) };
-        await expect(pool.logProb(few)).rejects.toMatchObject(complaint);
+        await expect(maps.logProb(few)).rejects.toMatchObject(complaint);
       },
       eager(ranks),
     );
@@ -96,12 +96,12 @@ it("maps with the parameters that the flow has at the call", async () => {
   const flow = await Flow.create(declaration, { seed: 1 });
   await withRanks(
     flow,
-    async (pool) => {
+    async (maps) => {
       const table = rows.slice(0, 2_000);
-      const before = await pool.logProb(table);
+      const before = await maps.logProb(table);
       const [shift] = flow.parameters.list.filter(({ name }) => name.endsWith("shift"));
       shift.values[0] += 0.5;
-      const after = await pool.logProb(table);
+      const after = await maps.logProb(table);
       expect(after).not.toEqual(before);
       expect(await flow.logProb(table)).toEqual(after);
     },
@@ -113,7 +113,7 @@ it("has the same bits in passes of another size as its flow", async () => {
   const flow = await Flow.create(declaration, { capacity: 20 });
   const table = rows.slice(0, 3_000);
   const own = await flow.logProb(table);
-  await withRanks(flow, async (pool) => expect(await pool.logProb(table)).toEqual(own), eager(2));
+  await withRanks(flow, async (maps) => expect(await maps.logProb(table)).toEqual(own), eager(2));
 });
 
 it("starts no worker while less work is left than its patience, and none for no rows", async () => {
@@ -121,9 +121,9 @@ it("starts no worker while less work is left than its patience, and none for no 
   const nowhere = { node: () => new URL("file:///nowhere.js"), web: programs.mapping.web };
   await withRanks(
     flow,
-    async (pool) => {
-      expect(await pool.logProb(rows.slice(0, 400))).toHaveLength(400);
-      expect(await pool.logProb([])).toHaveLength(0);
+    async (maps) => {
+      expect(await maps.logProb(rows.slice(0, 400))).toHaveLength(400);
+      expect(await maps.logProb([])).toHaveLength(0);
     },
     { ranks: 2, patience: Number.POSITIVE_INFINITY, program: nowhere },
   );
@@ -132,20 +132,20 @@ it("starts no worker while less work is left than its patience, and none for no 
 it("refuses what the flow refuses, in the same words", async () => {
   const flow = await Flow.create(declaration);
   const broken = new Table(2, 2, Float64Array.of(0, 1, Number.NaN, 2));
-  await withRanks(flow, async (pool) => {
+  await withRanks(flow, async (maps) => {
     for (const samples of [broken, new Table(1, 3)]) {
       const error = await flow.logProb(samples).catch((e) => e);
-      await expect(pool.logProb(samples)).rejects.toThrow(error);
+      await expect(maps.logProb(samples)).rejects.toThrow(error);
     }
-    await expect(pool.sample(0)).rejects.toThrow("the number of samples must be a positive integer");
+    await expect(maps.sample(0)).rejects.toThrow("the number of samples must be a positive integer");
   });
   for (const ranks of [0, 1.5, Number.NaN]) {
-    await expect(RankPool.create(flow, { ranks })).rejects.toThrow(
+    await expect(RankMaps.create(flow, { ranks })).rejects.toThrow(
       /number of ranks must be a positive integer/,
     );
   }
   const exact = await Flow.create(declaration, { engine: new ReferenceEngine() });
-  await expect(RankPool.create(exact)).rejects.toThrow(/need a flow on the WebAssembly engine/);
+  await expect(RankMaps.create(exact)).rejects.toThrow(/need a flow on the WebAssembly engine/);
 });
 
 it.each([
@@ -156,15 +156,15 @@ it.each([
   ["fails later", "midway", /^rank [12] of 3 died: this rank fails later$/],
 ] as const)("ends with an error when a rank %s %s, and works again", async (death, when, message) => {
   const flow = await Flow.create(declaration);
-  const pool = await RankPool.create(flow, eager(3, { program: programs.dying(death, when) }));
+  const maps = await RankMaps.create(flow, eager(3, { program: programs.dying(death, when) }));
   try {
-    await expect(pool.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
+    await expect(maps.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
       code: "internal",
       message: expect.stringMatching(message),
     });
-    expect(await pool.logProb(rows.slice(0, 100))).toEqual(await flow.logProb(rows.slice(0, 100)));
+    expect(await maps.logProb(rows.slice(0, 100))).toEqual(await flow.logProb(rows.slice(0, 100)));
   } finally {
-    await pool.close();
+    await maps.close();
   }
 });
 
@@ -177,13 +177,13 @@ it("ends with an error when a thread cannot be started, and ends the others", as
   };
   await withRanks(
     flow,
-    async (pool) => {
-      await expect(pool.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
+    async (maps) => {
+      await expect(maps.logProb(rows.slice(0, 5_000))).rejects.toMatchObject({
         code: "internal",
         message: "only 3 of 4 threads can be started here (EAGAIN); use fewer threads",
       });
       // Later there may be room again.
-      expect(await pool.logProb(rows.slice(0, 5_000))).toHaveLength(5_000);
+      expect(await maps.logProb(rows.slice(0, 5_000))).toHaveLength(5_000);
     },
     eager(4, { program: { ...programs.mapping, node } }),
   );

@@ -1,4 +1,4 @@
-/** Ranks that map the rows of tables through a flow together: densities, samples and latents on all cores. */
+/** A flow's maps on several ranks: densities, samples and latents on all cores. */
 import { modulesOf } from "../bijections/index.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
@@ -7,7 +7,8 @@ import type { Flow } from "../flows/flow.js";
 import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
 import { checkedSamples, type Samples } from "../flows/samples.js";
 import { Table } from "../table.js";
-import type { MapTask } from "./map-worker.js";
+import type { MapTask } from "./map-program.js";
+import { RankWorkers } from "./rank-workers.js";
 import {
   from,
   type MappedRows,
@@ -22,13 +23,12 @@ import {
   takeRows,
 } from "./shared-rows.js";
 import { cores, possibleRanks } from "./start.js";
-import { Team } from "./team.js";
 import { Turns } from "./turn.js";
 import type { RankProgram } from "./worker.js";
 
 const mapProgram: RankProgram = {
-  node: () => new URL(/* @vite-ignore */ "./map-worker.js", import.meta.url),
-  web: () => new Worker(new URL("./map-worker.js", import.meta.url), { type: "module" }),
+  node: () => new URL(/* @vite-ignore */ "./map-program.js", import.meta.url),
+  web: () => new Worker(new URL("./map-program.js", import.meta.url), { type: "module" }),
 };
 
 /** Milliseconds of work left from which it pays to start workers: about twice what starting one takes. */
@@ -36,14 +36,8 @@ const PATIENCE_MS = 400;
 /** The same for workers that are there already. */
 const WAKING_MS = 10;
 
-/** The workers that are there, and what they share with rank 0. */
-interface Crew {
-  team: Team;
-  shared: SharedRows;
-}
-
-/** How many ranks a pool has, and when it starts them. */
-export interface RankPoolOptions {
+/** How many ranks share the maps, and when their workers are started. */
+export interface RankMapsOptions {
   /** Default: one a core. */
   ranks?: number;
   /** Workers are started when more than so many milliseconds of work are left (default 400). */
@@ -57,7 +51,7 @@ export interface RankPoolOptions {
  * at the time of the call, give: bit for bit, for any number of ranks. Workers are started when a table is large
  * enough to pay for it, and live until `close`.
  */
-export class RankPool implements FlowMaps {
+export class RankMaps implements FlowMaps {
   readonly dim: number;
   /** The number of ranks, the calling thread among them. */
   readonly ranks: number;
@@ -66,16 +60,17 @@ export class RankPool implements FlowMaps {
   readonly #flow: Flow;
   readonly #patience: number;
   readonly #program: RankProgram;
-  #crew: Crew | null = null;
+  /** The workers that are there, and the memory that they share with rank 0. */
+  #launched: { workers: RankWorkers; shared: SharedRows } | null = null;
   /** The end of the last call: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Throws a `usage` error if the flow is not on a WebAssembly engine, or the number of ranks is not a positive integer. */
-  static async create(flow: Flow, options: RankPoolOptions = {}): Promise<RankPool> {
-    return new RankPool(flow, options, options.ranks ?? (await cores()));
+  static async create(flow: Flow, options: RankMapsOptions = {}): Promise<RankMaps> {
+    return new RankMaps(flow, options, options.ranks ?? (await cores()));
   }
 
-  private constructor(flow: Flow, options: RankPoolOptions, wanted: number) {
+  private constructor(flow: Flow, options: RankMapsOptions, wanted: number) {
     check(
       Number.isInteger(wanted) && wanted > 0,
       "usage",
@@ -118,9 +113,9 @@ export class RankPool implements FlowMaps {
 
   /** Ends the workers; a later call starts new ones. */
   async close(): Promise<void> {
-    const crew = this.#crew;
-    this.#crew = null;
-    await crew?.team.terminate();
+    const launched = this.#launched;
+    this.#launched = null;
+    await launched?.workers.terminate();
   }
 
   #map(
@@ -159,7 +154,7 @@ export class RankPool implements FlowMaps {
     for (let start = 0; start < rows; start += piece) {
       // The first piece is no measure: its code was still being compiled.
       const left = start > piece ? (fastest * (rows - start)) / piece : 0;
-      if (this.ranks > 1 && left > (this.#crew ? WAKING_MS : this.#patience)) {
+      if (this.ranks > 1 && left > (this.#launched ? WAKING_MS : this.#patience)) {
         await this.#mapTogether(map, input.slice(start), from(options, start), (first, mapped) =>
           keep(start + first, mapped),
         );
@@ -183,15 +178,15 @@ export class RankPool implements FlowMaps {
     keep: (start: number, mapped: MappedRows) => void,
   ): Promise<void> {
     try {
-      this.#crew ??= await this.#start();
-      const { team, shared } = this.#crew;
+      this.#launched ??= await this.#launch();
+      const { workers, shared } = this.#launched;
       const parameters = new Map(this.#flow.parameters.list.map(({ name, values }) => [name, values]));
-      void team.run((): MapTask => ({ kind: "load", parameters }));
+      void workers.run((): MapTask => ({ kind: "load", parameters }));
       for (let start = 0; start < input.rows; start += shared.rows) {
         const rows = input.slice(start, Math.min(start + shared.rows, input.rows));
         putRows(shared, rows);
         const own = from(options, start);
-        const others = team.run((): MapTask => ({ kind: "map", map, count: rows.rows, options: own }));
+        const others = workers.run((): MapTask => ({ kind: "map", map, count: rows.rows, options: own }));
         others.catch(() => stopPieces(shared));
         const turns = new Turns();
         await mapPieces(this.#flow, shared, map, rows.rows, own, () => turns.give());
@@ -204,30 +199,30 @@ export class RankPool implements FlowMaps {
     }
   }
 
-  async #start(): Promise<Crew> {
+  async #launch(): Promise<{ workers: RankWorkers; shared: SharedRows }> {
     const { declaration, capacity, engine } = this.#flow;
     const modules = modulesOf(declaration.bijections);
-    const team = await Team.start(this.#program, this.ranks);
+    const workers = await RankWorkers.launch(this.#program, this.ranks);
     const shared = sharedRows(this.#flow, this.ranks);
     const { relaxed } = engine as WasmEngine;
-    void team.run((): MapTask => ({ kind: "build", declaration, modules, capacity, relaxed, shared }));
-    return { team, shared };
+    void workers.run((): MapTask => ({ kind: "build", declaration, modules, capacity, relaxed, shared }));
+    return { workers, shared };
   }
 }
 
 /**
  * Calls `work` with a flow's maps on several ranks (default: one a core), and ends their workers when it is done:
- * `await withRanks(flow, (pool) => pool.logProb(table))`.
+ * `await withRanks(flow, (maps) => maps.logProb(table))`.
  */
 export async function withRanks<Result>(
   flow: Flow,
-  work: (pool: RankPool) => Promise<Result>,
-  options: RankPoolOptions = {},
+  work: (maps: RankMaps) => Promise<Result>,
+  options: RankMapsOptions = {},
 ): Promise<Result> {
-  const pool = await RankPool.create(flow, options);
+  const maps = await RankMaps.create(flow, options);
   try {
-    return await work(pool);
+    return await work(maps);
   } finally {
-    await pool.close();
+    await maps.close();
   }
 }

@@ -1,20 +1,20 @@
-/** The ranks 1, 2, ... of a program, on workers: rank 0 is the thread that starts them. */
+/** The workers on which the ranks 1, 2, ... of a program run: rank 0 is the thread that launches them. */
 import { FlowError } from "../errors.js";
 import { startWorker } from "./start.js";
 import type { RankProgram, RankWorker } from "./worker.js";
 
-export class Team {
+export class RankWorkers {
   /** Rejects as soon as a rank fails, with an error that says which and why; never resolves. */
   readonly failure: Promise<never>;
   readonly #workers: readonly RankWorker[];
   #fail: (error: FlowError) => void = () => {};
 
-  /** Starts the workers of `size` ranks; throws an `internal` error, and ends all, if one of them cannot be started. */
-  static async start(program: RankProgram, size: number): Promise<Team> {
+  /** Starts the workers of a program of `size` ranks; throws an `internal` error, and ends all, if one of them cannot be started. */
+  static async launch(program: RankProgram, size: number): Promise<RankWorkers> {
     const starts = await Promise.allSettled(Array.from({ length: size - 1 }, () => startWorker(program)));
     const workers = starts.flatMap((start) => (start.status === "fulfilled" ? [start.value] : []));
     const failed = starts.find((start) => start.status === "rejected");
-    if (!failed) return new Team(workers);
+    if (!failed) return new RankWorkers(workers);
     await Promise.all(workers.map((worker) => worker.terminate()));
     const cause = failed.reason as Error;
     throw new FlowError(
@@ -32,7 +32,7 @@ export class Team {
     this.failure.catch(() => {});
   }
 
-  /** Gives every rank its task. Resolves when all have done theirs; rejects with the first failure of any rank. */
+  /** Gives every worker the task of its rank. Resolves when all have done theirs; rejects with the first failure of any rank. */
   run(task: (rank: number) => unknown): Promise<void> {
     const size = this.#workers.length + 1;
     const all = this.#workers.map(async (worker, i) => {
