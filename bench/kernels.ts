@@ -10,7 +10,7 @@ import { activations } from "../src/activations/index.js";
 import { type Grid, type Matrix, matrix, TAPS } from "../src/engine/engine.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
 import { imagesAPass } from "../src/flows/flow.js";
-import { ROW_GAP } from "../src/networks/network.js";
+import { ROW_GAP } from "../src/networks/workspace.js";
 import { imagePresets } from "../src/presets/image-presets.js";
 
 /** The matrices (rows x columns) of one network, and its jets: their tangents, and the samples of a pass. */

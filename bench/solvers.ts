@@ -20,7 +20,7 @@ import {
 import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
 import { FRESH } from "../src/logdet/probes.js";
-import type { Network } from "../src/networks/network.js";
+import type { LipschitzNetwork } from "../src/networks/lipschitz-network.js";
 import { median } from "../src/plots/quantile.js";
 import { preset } from "../src/presets/presets.js";
 import { Anderson } from "../src/solvers/anderson.js";
@@ -114,7 +114,7 @@ interface Contender {
 }
 
 /** Newton as the blocks use it: samples that are left over when at most half of them are open go on alone. */
-function newtonContender(engine: Engine, network: Network, capacity: number): Contender {
+function newtonContender(engine: Engine, network: LipschitzNetwork, capacity: number): Contender {
   const { dim } = network;
   const lanes = paddedLanes(engine, capacity);
   const stateRows = newtonStateRows(dim);
@@ -163,7 +163,12 @@ function newtonContender(engine: Engine, network: Network, capacity: number): Co
   };
 }
 
-function valueContender(engine: Engine, network: Network, capacity: number, solver: LaneSolver): Contender {
+function valueContender(
+  engine: Engine,
+  network: LipschitzNetwork,
+  capacity: number,
+  solver: LaneSolver,
+): Contender {
   const workspace = network.workspace(capacity, 0);
   const run = async (target: Matrix, tolerance: number, counts: SolverCounts) => {
     const views = network.views(workspace, target.lanes, 0);
@@ -206,7 +211,7 @@ async function largestResidual(
 }
 
 /** In the order of `solverNames`. */
-function contenders({ engine, dim, capacity }: Flow, network: Network): Contender[] {
+function contenders({ engine, dim, capacity }: Flow, network: LipschitzNetwork): Contender[] {
   const lanes = paddedLanes(engine, capacity);
   return [
     newtonContender(engine, network, capacity),
@@ -285,7 +290,7 @@ const EVALUATION_ROUNDS = 201;
 /** Median milliseconds of one evaluation of a network on a pass, at the points given. */
 function evaluationMilliseconds(
   engine: Engine,
-  network: Network,
+  network: LipschitzNetwork,
   { target }: Pass,
   tangents: number,
 ): number {

@@ -14,7 +14,7 @@ export interface Shape {
 export const sizeOf = ({ channels, height, width }: Shape) => channels * height * width;
 
 /** Numbers that a channel has. */
-export const placesOf = ({ height, width }: Shape) => height * width;
+export const placesOf = ({ height, width }: Pick<Shape, "height" | "width">) => height * width;
 
 /** For messages: 3 x 32 x 32. */
 export const inWords = ({ channels, height, width }: Shape) => `${channels} x ${height} x ${width}`;

@@ -138,21 +138,21 @@ const PLANTED: readonly Planted[] = [
     ["nats for bits", "source.image ? bitsPerDimension(1, source.dim) : 1", "1"],
     ["a standard error in nats beside bits", "perNat * test.standardError", "test.standardError"],
   ]),
-  ...at("src/networks/network.ts", [
-    [
-      "the concatenation learned from step 0",
-      "this.#kappa.learnFrom = declaration.learnConcatenationFrom",
-      "void 0",
-    ],
+  ...at("src/networks/parameters.ts", [
+    ["the concatenation learned from step 0", "kappa.learnFrom = learnConcatenationFrom", "void 0"],
+  ]),
+  ...at("src/networks/effective-weights.ts", [
     [
       "gradients left behind for the next step",
       "this.#engine.fill(matrix(this.#gradients, 1, out.length), 0);",
       ";",
     ],
+  ]),
+  ...at("src/networks/normalisation.ts", [
     [
       "spectral norms without a gradient",
-      "if (factor < 1) layer.norm.addGradient",
-      "if (factor < 0) layer.norm.addGradient",
+      "if (factor < 1) norm.addGradient",
+      "if (factor < 0) norm.addGradient",
     ],
   ]),
   ...at("src/data/source.ts", [

@@ -12,7 +12,8 @@ import {
   rowsOf,
   type Tensor,
 } from "../engine/engine.js";
-import type { Network, Views, Workspace } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { Views, Workspace } from "../networks/workspace.js";
 import { type Equations, emptyCounts, newton } from "../solvers/newton.js";
 import type { Regime } from "./regime.js";
 
@@ -26,7 +27,7 @@ interface Spare {
 
 export class ExactRegime implements Regime {
   readonly counts = emptyCounts();
-  readonly network: Network;
+  readonly network: LipschitzNetwork;
   readonly #engine: Engine;
   readonly #workspace: Workspace;
   readonly #state: Tensor;
@@ -42,7 +43,7 @@ export class ExactRegime implements Regime {
    * `sharing`: that of a block with the same network declaration in the same chain. What lasts no longer than a solve or a
    * backward pass is shared with it.
    */
-  constructor(engine: Engine, network: Network, capacity: number, sharing?: ExactRegime) {
+  constructor(engine: Engine, network: LipschitzNetwork, capacity: number, sharing?: ExactRegime) {
     this.#engine = engine;
     this.network = network;
     const { dim } = network;

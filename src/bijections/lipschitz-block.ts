@@ -3,7 +3,7 @@ import type { Engine, Matrix } from "../engine/engine.js";
 import type { Schema } from "../kinds.js";
 import type { PassKey } from "../logdet/probes.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
-import { type Network, SETTLING_ROUNDS } from "../networks/network.js";
+import { FIRST_ROUNDS, type LipschitzNetwork } from "../networks/lipschitz-network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 import type { Bijection } from "./bijection.js";
 import type { BijectionKind } from "./kind.js";
@@ -29,7 +29,7 @@ export abstract class LipschitzBlock implements Bijection {
     pass: PassKey,
   ): Promise<void>;
 
-  get network(): Network {
+  get network(): LipschitzNetwork {
     return this.regime.network;
   }
 
@@ -59,14 +59,14 @@ export abstract class LipschitzBlock implements Bijection {
 
   /** The spectral norms of matrices are settled from the start. */
   async settle(): Promise<void> {
-    if (this.network.grid) await this.iterate(SETTLING_ROUNDS);
+    if (this.network.grid) await this.iterate(FIRST_ROUNDS);
   }
 
   makeCertain(): void {
     this.network.makeCertain();
   }
 
-  /** A certified upper bound on the Lipschitz constant of G; see `Network.lipschitzBound`. */
+  /** A certified upper bound on the Lipschitz constant of G; see `LipschitzNetwork.lipschitzBound`. */
   lipschitzBound(effort?: "certain" | "tight"): number {
     return this.network.lipschitzBound(effort);
   }

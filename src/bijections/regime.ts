@@ -8,13 +8,13 @@
  */
 import type { Matrix } from "../engine/engine.js";
 import type { PassKey } from "../logdet/probes.js";
-import type { Network } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 
 /** A network G at the samples of a pass, with the solves and log-determinants that a block needs. */
 export interface Regime {
   /** G. */
-  readonly network: Network;
+  readonly network: LipschitzNetwork;
   /** What its solves have taken. */
   readonly counts: SolverCounts;
   /** One of two vectors of memory as large as `like`. */

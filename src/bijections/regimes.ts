@@ -8,7 +8,7 @@ import { Probes } from "../logdet/probes.js";
 import type { ParameterMaker } from "../model/parameters.js";
 import type { Random } from "../model/random.js";
 import { kernelsOf, type NetworkDeclaration } from "../networks/declaration.js";
-import { Network } from "../networks/network.js";
+import { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import { placesOf, type Shape } from "../shape.js";
 import { ExactRegime } from "./exact-regime.js";
 import type { Regime } from "./regime.js";
@@ -40,7 +40,7 @@ export class Regimes {
     const engine = this.#engine;
     const { channels, height, width } = shape;
     const grid = placesOf(shape) > 1 || kernelsOf(declaration).includes(3) ? { height, width } : null;
-    const network = new Network(engine, parameters, name, channels, declaration, random, grid);
+    const network = new LipschitzNetwork(engine, parameters, name, channels, declaration, random, grid);
     if (this.#estimator && this.#probes) {
       const { tolerance } = this.#estimator;
       const regime = new StochasticRegime(network, {

@@ -13,7 +13,7 @@ import { survival, weights } from "../logdet/roulette.js";
 import { collectGradient } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
-import { Network } from "../networks/network.js";
+import { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import { InverseResidual } from "./inverse-residual.js";
 import { Monotone } from "./monotone.js";
 import { Residual } from "./residual.js";
@@ -73,7 +73,15 @@ async function blockOf(
   const { samples = 4, tolerance = 1e-13, seed = 31, scale = 2 } = options;
   const parameters = new Parameters();
   const random = testRandom(seed);
-  const network = new Network(engine, parameters, "g", channels, { ...DECLARATION, ...more }, random, grid);
+  const network = new LipschitzNetwork(
+    engine,
+    parameters,
+    "g",
+    channels,
+    { ...DECLARATION, ...more },
+    random,
+    grid,
+  );
   parameters.seal();
   randomise(parameters, random, scale);
   await network.iterate(3000);

@@ -16,7 +16,8 @@ import {
 import { logDeterminant } from "../linear-algebra.js";
 import type { PassKey, Probes } from "../logdet/probes.js";
 import { neumannCoefficient, traceCoefficient } from "../logdet/series.js";
-import type { Network, Views, Workspace } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { Views, Workspace } from "../networks/workspace.js";
 import { Anderson } from "../solvers/anderson.js";
 import { emptyCounts } from "../solvers/newton.js";
 import type { Regime } from "./regime.js";
@@ -48,7 +49,7 @@ const ROUNDINGS = { aim: 1, enough: 16 };
 
 export class StochasticRegime implements Regime {
   readonly counts = emptyCounts();
-  readonly network: Network;
+  readonly network: LipschitzNetwork;
   readonly #options: StochasticOptions;
   readonly #engine: Engine;
   readonly #scratch: Scratch;
@@ -64,7 +65,7 @@ export class StochasticRegime implements Regime {
   /** What a backward pass goes through. */
   #backward: Views | null = null;
 
-  constructor(network: Network, options: StochasticOptions) {
+  constructor(network: LipschitzNetwork, options: StochasticOptions) {
     const { engine, capacity, probes, sharing } = options;
     this.network = network;
     this.#options = options;

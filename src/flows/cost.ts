@@ -9,7 +9,7 @@ import type { CostSum } from "../bijections/kind.js";
 import { check, type ErrorCode } from "../errors.js";
 import type { Estimator } from "../logdet/estimator.js";
 import { kernelsOf, type NetworkDeclaration } from "../networks/declaration.js";
-import { ROW_GAP } from "../networks/network.js";
+import { ROW_GAP } from "../networks/workspace.js";
 import { type Shape, sizeOf } from "../shape.js";
 import type { FlowDeclaration } from "./declaration.js";
 

@@ -13,7 +13,7 @@ import { FRESH, type PassKey } from "../logdet/probes.js";
 import { type GradientSource, joint } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { Purpose, Random } from "../model/random.js";
-import { SETTLING_ROUNDS } from "../networks/network.js";
+import { FIRST_ROUNDS } from "../networks/lipschitz-network.js";
 import { LearnedNoise, Logit, type Preprocessing, Rows, Standardisation } from "../preprocessing/index.js";
 import type { Shape } from "../shape.js";
 import { Table } from "../table.js";
@@ -101,7 +101,7 @@ export class Flow implements FlowMaps {
   ): Promise<Flow> {
     const flow = await Flow.#build(declaration, options);
     for (const b of flow.chain.bijections) await b.settle?.();
-    await flow.#iteratePreprocessing(SETTLING_ROUNDS);
+    await flow.#iteratePreprocessing(FIRST_ROUNDS);
     flow.prepare();
     return flow;
   }

@@ -13,7 +13,7 @@ import { type Matrix, paddedLanes } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { factorise, solveFactorised } from "../linear-algebra.js";
 import { FRESH } from "../logdet/probes.js";
-import type { Network } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import { sizeOf } from "../shape.js";
 import { Table } from "../table.js";
 import type { FailedRows } from "./failed-rows.js";
@@ -156,7 +156,7 @@ function plusIdentity(jacobian: Float64Array): Float64Array {
 }
 
 /** G of each row, on the engine of the flow. */
-function valuesOf(network: Network, { engine }: Flow): (rows: Table) => Promise<Table> {
+function valuesOf(network: LipschitzNetwork, { engine }: Flow): (rows: Table) => Promise<Table> {
   const { places, dim: channels } = network;
   const workspace = network.workspace(CAPACITY, 0);
   return async (rows) => {

@@ -5,12 +5,46 @@
  * The factors are folded into the weights instead of being applied to the features: layer l multiplies the
  * g-th group of the raw features [x, a_1, ..., a_l] by s[l][g], where s[0] = (1), s[l+1] = (eta1_l s[l], eta2_l).
  */
+import type { Parameter } from "../model/parameters.js";
+
+/** (eta1, eta2) of each layer; none where nothing is concatenated. */
+export type Etas = readonly (readonly [number, number])[];
+
+/** The concatenations of a network: (kappa_1, kappa_2) of each, which it learns, and what they come to. */
+export class Concatenation {
+  readonly #kappa: Parameter | null;
+  readonly #lip: number;
+
+  /** `kappa` is [layer][2], or null where nothing is concatenated; `lip` the Lipschitz constant of one concatenation. */
+  constructor(kappa: Parameter | null, lip: number) {
+    this.#kappa = kappa;
+    this.#lip = lip;
+  }
+
+  etas(): Etas {
+    const kappa = this.#kappa;
+    if (!kappa) return [];
+    return Array.from({ length: kappa.shape[0] }, (_, l) =>
+      concatenationFactors(kappa.values.subarray(2 * l, 2 * l + 2), this.#lip),
+    );
+  }
+
+  /** Adds to the kappas' gradient what that of their etas comes to. */
+  addGradient(etasBar: Etas): void {
+    const kappa = this.#kappa;
+    if (!kappa) return;
+    for (const [l, etaBar] of etasBar.entries()) {
+      const [bar, values] = [kappa.gradient, kappa.values].map((all) => all.subarray(2 * l, 2 * l + 2));
+      concatenationFactorsBackward(bar, values, this.#lip, etaBar);
+    }
+  }
+}
 
 const softplus = (x: number) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** (eta1, eta2) of a pair of kappas. */
-export function concatenationFactors(kappa: ArrayLike<number>, lip: number): [number, number] {
+function concatenationFactors(kappa: ArrayLike<number>, lip: number): [number, number] {
   const p1 = softplus(kappa[0]) + 0.1;
   const p2 = softplus(kappa[1]) + 0.1;
   const norm = Math.hypot(p1, p2);
@@ -18,7 +52,7 @@ export function concatenationFactors(kappa: ArrayLike<number>, lip: number): [nu
 }
 
 /** Given dLoss/deta, adds dLoss/dkappa to `kappaBar`. */
-export function concatenationFactorsBackward(
+function concatenationFactorsBackward(
   kappaBar: Float64Array,
   kappa: ArrayLike<number>,
   lip: number,
@@ -34,7 +68,7 @@ export function concatenationFactorsBackward(
 }
 
 /** s[l][g] for l = 0 .. number of pairs, from the pairs (eta1, eta2) of each layer. */
-export function groupScales(etas: readonly (readonly [number, number])[]): number[][] {
+export function groupScales(etas: Etas): number[][] {
   const scales = [[1]];
   for (const [keep, add] of etas) {
     scales.push([...(scales.at(-1) as number[]).map((s) => keep * s), add]);
@@ -44,7 +78,7 @@ export function groupScales(etas: readonly (readonly [number, number])[]): numbe
 
 /** The cotangents of the etas, from those of all s[l][g] (which are used up on the way). */
 export function groupScalesBackward(
-  etas: readonly (readonly [number, number])[],
+  etas: Etas,
   scales: readonly number[][],
   scalesBar: number[][],
 ): [number, number][] {

@@ -11,7 +11,8 @@ import { type GradientSource, joint } from "../model/gradients.js";
 import type { ParameterMaker } from "../model/parameters.js";
 import { Purpose, Random } from "../model/random.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
-import { Network, type Views, type Workspace } from "../networks/network.js";
+import { LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { Views, Workspace } from "../networks/workspace.js";
 import type { Shape } from "../shape.js";
 import type { Preprocessing, Rows } from "./preprocessing.js";
 
@@ -27,7 +28,7 @@ export class LearnedNoise implements Preprocessing {
   readonly #dim: number;
   /** m and s. */
   readonly gradients: GradientSource;
-  readonly #networks: readonly Network[];
+  readonly #networks: readonly LipschitzNetwork[];
   readonly #workspaces: readonly Workspace[];
   // What the last `draw` has left for `backward`, a row a number of the image.
   readonly #pixels: Float64Array;
@@ -52,7 +53,15 @@ export class LearnedNoise implements Preprocessing {
     this.#dim = image.channels * image.height * image.width;
     this.#networks = ["mean", "deviation"].map(
       (name, i) =>
-        new Network(engine, parameters, `dequantizer.${name}`, image.channels, network, randoms[i], image),
+        new LipschitzNetwork(
+          engine,
+          parameters,
+          `dequantizer.${name}`,
+          image.channels,
+          network,
+          randoms[i],
+          image,
+        ),
     );
     this.gradients = joint(this.#networks);
     const [m, s] = this.#networks;

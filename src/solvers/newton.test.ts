@@ -7,7 +7,8 @@ import { normalRows, type Rows, testRandom, transpose } from "../../test/support
 import { type Engine, lanesOf, type Matrix, matrix, newtonStateRows, rowsOf } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import type { Network, Views } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { Views } from "../networks/workspace.js";
 import { emptyCounts, newton } from "./newton.js";
 
 const engines: [string, () => Promise<Engine>][] = [
@@ -41,7 +42,7 @@ interface Trace {
 /** Solves for the given targets and starts ([dimension][sample]), looking over the solver's shoulder. */
 async function solve(
   engine: Engine,
-  network: Network,
+  network: LipschitzNetwork,
   views: Views,
   options: { target: Rows; start: Rows; sign?: 1 | -1; tolerance: number },
 ) {
@@ -476,7 +477,10 @@ function fake(
       }
     }
   };
-  return { network: { dim, evaluate } as unknown as Network, views: { batch, input, output } as Views };
+  return {
+    network: { dim, evaluate } as unknown as LipschitzNetwork,
+    views: { batch, input, output } as Views,
+  };
 }
 
 /** The root of an increasing function between two points. */

@@ -13,7 +13,8 @@
  * sample ends in the network's workspace, where the log-determinant and the backward pass find it.
  */
 import { type Engine, lanesOf, type Matrix, paddedLanes, rowsOf, type Tensor } from "../engine/engine.js";
-import type { Network, Views } from "../networks/network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { Views } from "../networks/workspace.js";
 
 /** Enough for Lip(G) = 0.98 in float64 (math.md, "The safeguard of Newton's method"). */
 const MAX_EVALUATIONS = 8192;
@@ -57,7 +58,7 @@ export interface Equations {
  */
 export async function newton(
   engine: Engine,
-  network: Network,
+  network: LipschitzNetwork,
   equations: Equations,
   sign: 1 | -1,
   tolerance: number,

@@ -7,7 +7,7 @@ import { type Engine, lanesOf, type Matrix, matrix } from "../../src/engine/engi
 import { FRESH, Probes } from "../../src/logdet/probes.js";
 import { Parameters } from "../../src/model/parameters.js";
 import { Purpose, Random } from "../../src/model/random.js";
-import { Network } from "../../src/networks/network.js";
+import { LipschitzNetwork } from "../../src/networks/lipschitz-network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 
 type Images = number[][][][];
@@ -17,7 +17,7 @@ const places = height * width;
 
 async function build(engine: Engine) {
   const parameters = new Parameters();
-  const network = new Network(
+  const network = new LipschitzNetwork(
     engine,
     parameters,
     "g",

@@ -8,7 +8,7 @@ import { FRESH } from "../../src/logdet/probes.js";
 import { collectGradient } from "../../src/model/gradients.js";
 import { Parameters } from "../../src/model/parameters.js";
 import { Purpose, Random } from "../../src/model/random.js";
-import { Network } from "../../src/networks/network.js";
+import { LipschitzNetwork } from "../../src/networks/lipschitz-network.js";
 import { engines, flatten, golden, relativeError } from "./golden.js";
 
 const kinds = { monotone: Monotone, residual: Residual, "inverse-residual": InverseResidual };
@@ -21,7 +21,7 @@ function build(engine: Engine, test: (typeof cases)[number]) {
   const declaration = { kind: "dense", depth, growth, activation, coeff, lip } as const;
   const more = { powerIterations: 5, learnConcatenationFrom: 0 };
   const random = new Random(0, Purpose.initialisation);
-  const network = new Network(engine, parameters, "g", dim, { ...declaration, ...more }, random);
+  const network = new LipschitzNetwork(engine, parameters, "g", dim, { ...declaration, ...more }, random);
   parameters.seal();
   const find = (name: string) => {
     const parameter = parameters.list.find((p) => p.name === name);

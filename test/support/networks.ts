@@ -3,7 +3,7 @@ import type { FlowDeclaration } from "../../src/flows/declaration.js";
 import { Parameters } from "../../src/model/parameters.js";
 import type { Random } from "../../src/model/random.js";
 import type { NetworkDeclaration } from "../../src/networks/declaration.js";
-import { Network } from "../../src/networks/network.js";
+import { LipschitzNetwork } from "../../src/networks/lipschitz-network.js";
 import { testRandom } from "./rows.js";
 
 export interface NetworkOptions extends Partial<NetworkDeclaration> {
@@ -51,7 +51,7 @@ export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
   const { dim = 2, seed = 0, weightScale = 1, ...declaration } = options;
   const parameters = new Parameters();
   const random = testRandom(seed);
-  const network = new Network(
+  const network = new LipschitzNetwork(
     engine,
     parameters,
     "g",

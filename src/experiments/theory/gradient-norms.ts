@@ -4,7 +4,7 @@ import { ReferenceEngine } from "../../engine/reference/engine.js";
 import { type Parameter, Parameters } from "../../model/parameters.js";
 import { Purpose, Random } from "../../model/random.js";
 import type { NetworkDeclaration } from "../../networks/declaration.js";
-import { Network } from "../../networks/network.js";
+import { LipschitzNetwork } from "../../networks/lipschitz-network.js";
 
 export const networkKinds = ["multilayer", "dense"] as const;
 /** `orthonormal`: all singular values alike. `normal`: independent normal entries. */
@@ -40,7 +40,7 @@ export async function gradientNorms(options: GradientNormOptions): Promise<Gradi
   const engine = new ReferenceEngine();
   const parameters = new Parameters();
   const random = new Random(seed, Purpose.probe, depth);
-  const network = new Network(
+  const network = new LipschitzNetwork(
     engine,
     parameters,
     "g",

@@ -18,7 +18,7 @@ import { FRESH } from "../../logdet/probes.js";
 import { collectGradient } from "../../model/gradients.js";
 import { Parameters } from "../../model/parameters.js";
 import type { Random } from "../../model/random.js";
-import { Network } from "../../networks/network.js";
+import { LipschitzNetwork } from "../../networks/lipschitz-network.js";
 import { Table } from "../../table.js";
 import { Adam } from "../../training/adam.js";
 
@@ -72,7 +72,7 @@ const SAFETY = 1e-6;
 const LAST_RATE = 0.02;
 
 export class LipschitzMap {
-  readonly network: Network;
+  readonly network: LipschitzNetwork;
   readonly #options: LipschitzMapOptions;
   readonly #engine: Engine;
   readonly #parameters = new Parameters();
@@ -86,7 +86,7 @@ export class LipschitzMap {
     const { dim, lipschitz, depth, width, activation, scale } = options;
     this.#options = options;
     this.#engine = engine;
-    this.network = new Network(
+    this.network = new LipschitzNetwork(
       this.#engine,
       this.#parameters,
       "g",

@@ -10,7 +10,7 @@ import { lanesOf } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { collectGradient } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
-import { Network } from "./network.js";
+import { LipschitzNetwork } from "./lipschitz-network.js";
 import { MatrixNorm, spectralNormBound } from "./spectral-norm.js";
 
 const engine = new ReferenceEngine();
@@ -24,7 +24,7 @@ const all = KINDS.flatMap(({ name, ...layers }) =>
 );
 
 /** A workspace with samples at whose places the network is evaluated, Jacobians included. */
-function evaluation(network: Network, samples: Rows) {
+function evaluation(network: LipschitzNetwork, samples: Rows) {
   const { dim } = network;
   const batch = samples.length;
   const views = network.views(network.workspace(batch, dim), batch, dim);
@@ -44,7 +44,7 @@ function evaluation(network: Network, samples: Rows) {
 }
 
 /** G and its Jacobian (row-major) at each sample. */
-async function valuesAndJacobians(network: Network, samples: Rows) {
+async function valuesAndJacobians(network: LipschitzNetwork, samples: Rows) {
   const jet = await evaluation(network, samples).run();
   const { dim } = network;
   const batch = samples.length;
@@ -275,7 +275,7 @@ it("starts its closing layer near zero, or as the others where it is told to", (
   const largest = (closingStart?: "near-zero" | "uniform") => {
     const parameters = new Parameters();
     const declaration = smallNetwork(engine, { closingStart }).network.declaration;
-    new Network(engine, parameters, "g", 2, declaration, testRandom(19));
+    new LipschitzNetwork(engine, parameters, "g", 2, declaration, testRandom(19));
     const of = (name: string) =>
       Math.max(...(parameters.list.find((p) => p.name === name)?.values.map(Math.abs) ?? []));
     return { weight: of("g.weight.2"), bias: of("g.bias.2") };
