@@ -30,7 +30,7 @@ export {
 export type { Arithmetic, PointwiseJet, PointwiseMap } from "./engine/pointwise.js";
 export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
-export { type ErrorCode, FlowError } from "./errors.js";
+export { type Advice, type ErrorCode, FlowError } from "./errors.js";
 export { type Certificate, certify } from "./flows/certificate.js";
 export {
   type FlowDeclaration,

@@ -6,6 +6,14 @@
  */
 export type ErrorCode = "usage" | "input" | "run" | "output" | "numerical" | "internal";
 
+/** An option by which the caller can do what an error says. */
+export interface Advice {
+  /** Its name in the library, such as `dataDir`; programs have their own words for it. */
+  readonly option: string;
+  /** What to give it, where that is known. */
+  readonly value?: string;
+}
+
 /** Longer messages quote something long without `quoted`: their middle is left out. */
 const MOST_CHARACTERS = 2_000;
 /** Foreign text is quoted so far. */
@@ -13,23 +21,36 @@ const MOST_QUOTED = 80;
 
 /**
  * The one error class of the package: the message says what was wrong, where, and what to do. It is one line that a
- * terminal can show: whatever it quotes, control characters are written out.
+ * terminal can show: whatever it quotes, control characters are written out. It names no options of a program: these are
+ * `advice`, which the program puts into its own words.
  */
 export class FlowError extends Error {
   /** What went wrong, in a word. */
   readonly code: ErrorCode;
+  /** Options that help; none where no option does. */
+  readonly advice: readonly Advice[];
 
   /** `cause`: the error that led to this one. */
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { advice = [], ...options }: { cause?: unknown; advice?: readonly Advice[] } = {},
+  ) {
     super(printable(shortened(message, MOST_CHARACTERS)), options);
     this.name = "FlowError";
     this.code = code;
+    this.advice = advice;
   }
 }
 
-/** Throws a `FlowError` of the given code unless the condition holds. */
-export function check(condition: boolean, code: ErrorCode, message: string): asserts condition {
-  if (!condition) throw new FlowError(code, message);
+/** Throws a `FlowError` of the given code, with that advice, unless the condition holds. */
+export function check(
+  condition: boolean,
+  code: ErrorCode,
+  message: string,
+  ...advice: Advice[]
+): asserts condition {
+  if (!condition) throw new FlowError(code, message, { advice });
 }
 
 /**

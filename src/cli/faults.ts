@@ -1,6 +1,7 @@
 /** The last resort: whatever goes wrong ends as one sentence on stderr and an exit code. */
 import { FlowError } from "../errors.js";
 import { reason } from "../files.js";
+import { inWords } from "./advice.js";
 
 /** Set, it shows where an internal fault came from. */
 const TRACE = "MONOTONE_FLOWS_TRACE";
@@ -16,7 +17,7 @@ export function endWith(error: unknown): number {
 }
 
 function sentence(error: unknown): string {
-  if (error instanceof FlowError) return error.message;
+  if (error instanceof FlowError) return `${error.message}${inWords(error.advice)}`;
   if (error instanceof Error && process.env[TRACE]) return `internal fault: ${error.stack ?? error.message}`;
   const [line] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
   return lackOf(error, line) ?? `internal fault: ${line}; ${TRACE}=1 in the environment shows where`;

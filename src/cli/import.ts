@@ -9,6 +9,7 @@ import { sha256 } from "../flows/sha256.js";
 import { type CheckpointInfo, importCheckpoint, inspectCheckpoint } from "../interchange/import.js";
 import { version } from "../package.js";
 import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
+import { flagOf } from "./advice.js";
 import { aligned, remark, report } from "./output.js";
 
 interface ImportCommandOptions {
@@ -133,7 +134,11 @@ function description({ study, options, tensors, numbers, averaged, obstacles }: 
     ]),
     ...(obstacles.length === 0
       ? ["It can be imported."]
-      : ["It cannot be imported:", ...obstacles.map((obstacle) => `  ${obstacle}`)]),
+      : [
+          "It cannot be imported:",
+          ...obstacles.map((obstacle) => `  ${obstacle}`),
+          ...(Object.keys(options).length === 0 ? [`They can be given: ${flagOf("options")}.`] : []),
+        ]),
   ];
 }
 

@@ -18,6 +18,7 @@ import { type RunJob, type RunResult, type RunSummary, trainRun } from "../runs/
 import { dataSource } from "../training/job.js";
 import { meanInWords } from "../training/mean-in-words.js";
 import type { TrainingOptions } from "../training/trainer.js";
+import { flagOf } from "./advice.js";
 import { integer, positive, threadCount } from "./options.js";
 import { aligned, remark, report, requireAll } from "./output.js";
 import { duration, progress } from "./progress.js";
@@ -260,7 +261,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   check(
     given === undefined,
     "usage",
-    `--resume goes on as the run was started; --${given?.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)} cannot be changed`,
+    `--resume goes on as the run was started; ${flagOf(given ?? "")} cannot be changed`,
   );
   const run = Run.open(options.resume as string);
   run.lock();

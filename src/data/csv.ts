@@ -1,5 +1,5 @@
 import { type CsvError, type Options, parse } from "#csv-parse";
-import { check, FlowError } from "../errors.js";
+import { type Advice, check, FlowError } from "../errors.js";
 import { Table } from "../table.js";
 import { nearestName } from "./nearest-name.js";
 
@@ -78,7 +78,8 @@ export function parseCsv(
           const value = isNumber(cell) ? Number(cell) : Number.NaN;
           if (!Number.isFinite(value)) {
             const place = header ? `column ${quote(names[column])}` : `column ${column + 1}`;
-            throw new FlowError("input", `${path}, row ${row(index)}, ${place}: ${complaint(cell)}`);
+            const [what, ...advice] = complaint(cell);
+            throw new FlowError("input", `${path}, row ${row(index)}, ${place}: ${what}`, { advice });
           }
           values[length++] = value;
         }
@@ -243,13 +244,14 @@ function unknownColumn(path: string, choice: string, names: readonly string[]): 
   return new FlowError("usage", `${path}: there is no column ${quote(choice)}; ${hint}`);
 }
 
-/** What is wrong with a cell that holds no finite number. */
-function complaint(cell: string): string {
-  if (cell === "") return "the cell is empty";
-  if (NAN.test(cell)) return "the number is NaN";
-  if (INFINITE.test(cell)) return "the number is infinite";
-  if (isNumber(cell)) return `${shown(cell)} is too large for a number`;
-  return `${quote(cell)} is not a number; choose columns of numbers with --columns, or write this one in numbers`;
+/** What is wrong with a cell that holds no finite number, and what helps. */
+function complaint(cell: string): [string, ...Advice[]] {
+  if (cell === "") return ["the cell is empty"];
+  if (NAN.test(cell)) return ["the number is NaN"];
+  if (INFINITE.test(cell)) return ["the number is infinite"];
+  if (isNumber(cell)) return [`${shown(cell)} is too large for a number`];
+  const what = `${quote(cell)} is not a number; choose columns of numbers, or write this one in numbers`;
+  return [what, { option: "columns" }];
 }
 
 /** Foreign text, cut where it is long. */

@@ -4,13 +4,14 @@
  */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { check, FlowError } from "../errors.js";
+import { type Advice, check, FlowError } from "../errors.js";
 import { readFile, writeFileAtomically } from "../files.js";
 import { firstDifference } from "../flows/difference.js";
 import { notFinite, parseJson } from "../flows/json.js";
 
 const SETTINGS = "settings.json";
 const TIME = "time.json";
+const ANOTHER: Advice = { option: "out" };
 
 /** What `settings.json` holds. */
 export interface FolderSettings {
@@ -40,12 +41,13 @@ export class ReproductionFolder {
       return new ReproductionFolder(path);
     }
     if (existsSync(path)) {
-      check(statSync(path).isDirectory(), "run", `${path} is a file; choose another folder with --out`);
+      check(statSync(path).isDirectory(), "run", `${path} is a file; choose another folder`, ANOTHER);
       const [other] = readdirSync(path).filter((name) => !/^settings\.json\.\d+\.partial$/.test(name));
       check(
         other === undefined,
         "run",
-        `${path} holds something else (${other}), not a reproduction; choose another folder with --out`,
+        `${path} holds something else (${other}), not a reproduction; choose another folder`,
+        ANOTHER,
       );
     }
     writeFileAtomically(file, `${JSON.stringify(wanted, null, 2)}\n`);
@@ -68,7 +70,8 @@ function checkSettings(path: string, found: unknown, wanted: FolderSettings): vo
   check(
     typeof reproduction === "string" && typeof version === "string",
     "run",
-    `${path} holds something else: its ${SETTINGS} is not that of a reproduction; choose another folder with --out`,
+    `${path} holds something else: its ${SETTINGS} is not that of a reproduction; choose another folder`,
+    ANOTHER,
   );
   // As the file holds them: undefined and other things that JSON does not know are gone.
   const difference = firstDifference(found, JSON.parse(JSON.stringify(wanted)));
@@ -78,7 +81,8 @@ function checkSettings(path: string, found: unknown, wanted: FolderSettings): vo
   const { a: there, b: here } = difference;
   throw new FlowError(
     "run",
-    `${path} was made with other settings (${place} ${there} there, ${here} here); choose another folder with --out`,
+    `${path} was made with other settings (${place} ${there} there, ${here} here); choose another folder`,
+    { advice: [ANOTHER] },
   );
 }
 

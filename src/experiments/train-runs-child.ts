@@ -42,8 +42,9 @@ try {
     },
   );
 } catch (error) {
-  const code = error instanceof FlowError ? error.code : "internal";
-  tell({ kind: "failure", code, message: (error as Error).message });
+  const { message } = error as Error;
+  const { code, advice } = error instanceof FlowError ? error : new FlowError("internal", message);
+  tell({ kind: "failure", code, message, advice });
   process.exitCode = 1;
 }
 process.off("disconnect", stop);

@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { check, type ErrorCode, FlowError } from "../errors.js";
+import { type Advice, check, type ErrorCode, FlowError } from "../errors.js";
 import { loadCheckpoint } from "../runs/checkpoint.js";
 import { endingSignals } from "../runs/interruption.js";
 import { Run, type RunConfig } from "../runs/run.js";
@@ -21,7 +21,7 @@ export interface PlannedRun {
 /** What the process of a run says. */
 export type RunMessage =
   | { kind: "step"; step: number; loss: number }
-  | { kind: "failure"; code: ErrorCode; message: string };
+  | { kind: "failure"; code: ErrorCode; message: string; advice: readonly Advice[] };
 
 const PROGRESS_EVERY_MS = 15_000;
 
@@ -78,6 +78,7 @@ function openOrCreate({ path, config }: PlannedRun): Run {
     isDeepStrictEqual(run.config, JSON.parse(JSON.stringify(config))),
     "run",
     `${path} was started with another configuration; choose another folder`,
+    { option: "out" },
   );
   return run;
 }
@@ -91,7 +92,7 @@ function endOf(child: ChildProcess, run: Run, board: Board): Promise<FlowError |
     const name = basename(run.path);
     child.on("message", (message: RunMessage) => {
       if (message.kind === "step") board.update(name, message.step, message.loss);
-      else error = new FlowError(message.code, `${name}: ${message.message}`);
+      else error = new FlowError(message.code, `${name}: ${message.message}`, { advice: message.advice });
     });
     child.on("error", (cause) => {
       resolve(new FlowError("internal", `cannot start the training of ${name}: ${cause.message}`, { cause }));

@@ -84,7 +84,7 @@ function infoOf({ tensors, averaged, options: own }: Checkpoint, more: Options):
     numbers,
     averaged: averaged !== null,
     obstacles: missing
-      ? ["the checkpoint has no options of its training program (args); give them with --args FILE"]
+      ? ["the checkpoint has no options of its training program (args)"]
       : obstacles(options),
   };
 }
@@ -100,11 +100,17 @@ export async function importCheckpoint(bytes: Uint8Array, options: ImportOptions
   const { file = "the checkpoint", averaged = false, engine, capacity } = options;
   const checkpoint = decodeCheckpoint(bytes, file);
   const origin = infoOf(checkpoint, options.options ?? {});
-  check(origin.obstacles.length === 0, "input", `${file} cannot be imported: ${origin.obstacles.join("; ")}`);
+  check(
+    origin.obstacles.length === 0,
+    "input",
+    `${file} cannot be imported: ${origin.obstacles.join("; ")}`,
+    ...(Object.keys(origin.options).length === 0 ? [{ option: "options" }] : []),
+  );
   check(
     !averaged || checkpoint.averaged !== null,
     "input",
-    `${file} has no averaged parameters; import it without --averaged`,
+    `${file} has no averaged parameters; import it without them`,
+    { option: "averaged" },
   );
   const tensors = averaged
     ? new Map([...checkpoint.tensors, ...(checkpoint.averaged ?? [])])

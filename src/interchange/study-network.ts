@@ -96,11 +96,7 @@ export function networkOf(names: Names, settings: NetworkSettings): NetworkDecla
   const kernel = (key: string): 1 | 3 => {
     const [, , height = 1, width = 1] = shape(key);
     const known = height === width && (height === 1 || height === 3);
-    check(
-      known,
-      "input",
-      `${names.where}: kernels of ${height} x ${width} (--kernels) are not known here; only 1 and 3`,
-    );
+    check(known, "input", `${names.where}: kernels of ${height} x ${width} are not known here; only 1 and 3`);
     return height as 1 | 3;
   };
   const images = shape(String(first)).length === 4;
@@ -124,7 +120,7 @@ export function networkOf(names: Names, settings: NetworkSettings): NetworkDecla
   check(
     widths.size === 1,
     "input",
-    `${names.where}: layers of the widths ${[...widths].join(", ")} (--dims) are not known here; all must be alike`,
+    `${names.where}: layers of the widths ${[...widths].join(", ")} are not known here; all must be alike`,
   );
   return {
     kind: "multilayer",

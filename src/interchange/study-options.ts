@@ -59,7 +59,7 @@ const usesNorms = ({ densenet, imagesize }: Options) => densenet !== true || ima
 export function obstacles(options: Options): string[] {
   return WITHOUT_COUNTERPART.filter(
     ([name, stands]) => name in options && stands(options[name], options),
-  ).map(([name, , why]) => `--${name} ${options[name]}: ${why}`);
+  ).map(([name, , why]) => `${name} ${options[name]}: ${why}`);
 }
 
 type PixelImage = NonNullable<FlowDeclaration["image"]>;
@@ -79,7 +79,8 @@ export class StudyOptions {
     check(
       typeof value === type,
       "input",
-      `${this.#where}: the option ${name} of the training program is needed, a ${type}; give it with --args FILE, JSON such as {"${name}": ...}`,
+      `${this.#where}: the option ${name} of the training program is needed, a ${type}: {"${name}": ...}`,
+      { option: "options" },
     );
     return value as T;
   }
@@ -108,7 +109,7 @@ export class StudyOptions {
     check(
       coeff > 0 && coeff < 1 && lip > 0 && lip < 1,
       "input",
-      `${this.#where}: --coeff ${coeff} and --lip_coeff ${lip} must be below 1, or blocks are not invertible`,
+      `${this.#where}: coeff ${coeff} and lip_coeff ${lip} must be below 1, or blocks are not invertible`,
     );
     const act = this.#need<string>("act", "string");
     const rounds = options.n_lipschitz_iters;
@@ -132,11 +133,7 @@ export class StudyOptions {
     const data = this.#need<string>("data", "string");
     const set = Object.hasOwn(IMAGES, data) ? IMAGES[data] : undefined;
     const known = Object.keys(IMAGES).join(", ");
-    check(
-      set !== undefined,
-      "input",
-      `${this.#where}: the images --data ${data} are not known; known are ${known}`,
-    );
+    check(set !== undefined, "input", `${this.#where}: the images ${data} are not known; known are ${known}`);
     const side = set.side ?? this.#need<number>("imagesize", "number");
     const bits = this.options.nbits;
     const levels = set.levels ?? (data === "celebahq" && typeof bits === "number" ? 2 ** bits : 256);

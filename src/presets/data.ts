@@ -19,7 +19,9 @@ import { TEST_FRACTION, tableJob } from "./table-job.js";
 /** Reads a CSV (also gzipped) or NPY file of numbers. */
 export function readTable(path: string, columns?: readonly string[]): { table: Table; names: string[] } {
   if (extname(path) === ".npy") {
-    check(!columns, "usage", "--columns picks columns of CSV files; an NPY file has no names");
+    check(!columns, "usage", "only columns of CSV files can be chosen; those of an NPY file have no names", {
+      option: "columns",
+    });
     const table = readNpy(readBytes(path), path);
     return { table, names: Array.from({ length: table.columns }, (_, i) => `column ${i + 1}`) };
   }
@@ -64,17 +66,22 @@ export async function resolveData(
   images: ImageOptions = {},
 ): Promise<ResolvedData> {
   if (looksLikeImages(data)) {
-    check(!columns, "usage", "--columns picks columns of a table; images are taken whole");
+    check(!columns, "usage", "only columns of a table can be chosen; images are taken whole", {
+      option: "columns",
+    });
     return await resolveImages(data, seed, images);
   }
   check(
     images.dataDir === undefined,
     "usage",
-    `--data-dir is the folder of a data set of images (${imageDataNames.join(", ")})`,
+    `a folder of files goes with the name of a data set of images (${imageDataNames.join(", ")}), not with ${data}`,
+    { option: "dataDir" },
   );
   if (!looksLikeFile(data)) {
     toyDensity(data);
-    check(!columns, "usage", "--columns picks columns of a file; a toy density has none to choose");
+    check(!columns, "usage", "only columns of a file can be chosen; a toy density has none", {
+      option: "columns",
+    });
     return { config: { kind: "toy", name: data }, job: { kind: "toy", name: data }, dim: 2 };
   }
   const { table, names } = readTable(data, columns);
@@ -101,7 +108,7 @@ export async function reloadData(config: DataConfig, seed: number, folder: strin
   check(
     config.kind !== "staircase",
     "run",
-    "this run fits a function, not a density; only `monotone-flows reproduce 1d` knows what to do with it",
+    "this run fits a function, not a density; only the reproduction 1d knows what to do with it",
   );
   if (config.kind === "toy") return resolveData(config.name, seed);
   if (config.kind === "images") {

@@ -35,7 +35,8 @@ export function tableJob(
   check(
     table.columns <= MAX_COLUMNS,
     "input",
-    `${path} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some with --columns`,
+    `${path} has ${table.columns} columns, at most ${MAX_COLUMNS} can be modelled; choose some`,
+    { option: "columns" },
   );
   check(
     table.rows >= MIN_ROWS,

@@ -147,7 +147,9 @@ export class Run {
       check(
         readdirSync(path).every(remains),
         "usage",
-        `${path} is not empty; choose another --out, or go on with --resume ${path}`,
+        `${path} is not empty; choose another folder, or go on with its training`,
+        { option: "out" },
+        { option: "resume", value: path },
       );
       empty = true;
       rmSync(join(path, MANIFEST_FILE), { force: true });
@@ -257,7 +259,8 @@ export class Run {
     check(
       model !== null,
       "run",
-      `${this.path} has no model yet: its training has not ended; go on with train --resume ${this.path}`,
+      `${this.path} has no model yet: its training has not ended; go on with that`,
+      { option: "resume", value: this.path },
     );
     for (const [i, name] of LISTED.entries()) {
       check(

@@ -21,8 +21,7 @@ let bytes = new Uint8Array();
 holdLock();
 addEventListener("message", ({ data }: MessageEvent<CsvOrder>) => {
   answer(data).catch((error: Error) => {
-    // The command line's advice names its own option.
-    tell({ kind: "refused", message: error.message.replace(" with --columns", "") });
+    tell({ kind: "refused", message: error.message });
   });
 });
 

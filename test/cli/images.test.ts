@@ -108,12 +108,18 @@ it("refuses what it cannot learn from, with exit code 2", async () => {
     expectComplaint(await call(folder, "train", ...args), pattern);
   mkdirSync(join(folder, "mnist"));
   await complain(/train-images-idx3-ubyte/, "--data", "mnist", "--data-dir", "mnist");
-  await complain(/--data mnist needs --data-dir/, "--data", "mnist");
+  await complain(/mnist needs the folder with .* \(--data-dir\)/, "--data", "mnist");
   await complain(/unknown preset 'monotone' for images/, "--data", "digits", "--preset", "monotone");
   await complain(/the preset digits is for images/, "--preset", "digits");
-  await complain(/--data-dir is the folder of a data set of images/, "--data-dir", "mnist");
-  await complain(/digits come with the package.*--data-dir/, "--data", "digits", "--data-dir", "mnist");
-  await complain(/--columns picks columns of a table/, "--data", "digits", "--columns", "1");
+  await complain(/a folder of files goes with .*, not with 2spirals \(--data-dir\)/, "--data-dir", "mnist");
+  await complain(/digits come with the package.* \(--data-dir\)/, "--data", "digits", "--data-dir", "mnist");
+  await complain(
+    /only columns of a table can be chosen.* \(--columns\)/,
+    "--data",
+    "digits",
+    "--columns",
+    "1",
+  );
 
   const header = (magic: number, ...sizes: number[]) => {
     const bytes = Buffer.alloc(4 + 4 * sizes.length);

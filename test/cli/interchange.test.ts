@@ -46,7 +46,7 @@ it("imports, exports and imports again to the same model, which samples and is n
   ]);
   expect([refused.code, refused.stderr]).toEqual([
     2,
-    expect.stringContaining("--act sin: it is not known here"),
+    expect.stringContaining("act sin: it is not known here"),
   ]);
   const file = (...path: string[]) => readFileSync([folder, ...path].join("/"));
   for (const name of ["flow.json", "model.safetensors"]) expect(file("b", name)).toEqual(file("a", name));

@@ -264,9 +264,7 @@ describe("MNIST", () => {
     expect(await failure({ data: "fashion-mnist", dataDir: nothing })).toContain(
       `train-images-idx3-ubyte, t10k-images-idx3-ubyte are not in ${nothing}`,
     );
-    expect(await failure({ data: "mnist" })).toMatch(
-      /^usage: --data mnist needs --data-dir, the folder with train-im.*lecun/,
-    );
+    expect(await failure({ data: "mnist" })).toMatch(/^usage: mnist needs the folder with train-im.*lecun/);
     expect(await failure({ data: "mnist", dataDir: join(nothing, "x") })).toContain(
       "there is no such folder",
     );
@@ -360,7 +358,7 @@ describe("openImages", () => {
       "there are digits, mnist, fashion-mnist, cifar10, imagenet32, imagenet64",
     ],
     [{ data: "./no/folder" }, "input: ./no/folder: there is no such file or folder"],
-    [{ data: folder, dataDir: folder }, "usage: --data-dir goes with the name of a data set"],
+    [{ data: folder, dataDir: folder }, "usage: a folder of files goes with the name of a data set"],
     [{ data: "digits", testFraction: 2 }, "usage: the share of test images is above 0 and at most 1, not 2"],
   ])("refuses %o", async (options, message) => {
     expect(await failure(options)).toContain(message);

@@ -17,7 +17,7 @@ import { imagenetImages } from "./imagenet.js";
 import { fileNames, type KnownFiles, knownFormats, knownImages } from "./known-images.js";
 import { withWriter } from "./raw-writer.js";
 
-/** The image data sets that `--data` knows by name. */
+/** The image data sets that are known by name. */
 export const imageDataNames: readonly string[] = ["digits", ...Object.keys(knownImages)];
 
 const TEST_FRACTION = 0.1;
@@ -36,7 +36,7 @@ export interface OpenImagesOptions extends CacheOptions {
 }
 
 /**
- * Finds the images that `--data` names, checks their files and unpacks what is packed, once, into the user's
+ * Finds the images that `data` names, checks their files and unpacks what is packed, once, into the user's
  * cache directory. `openImageData` opens what is returned, in any thread.
  *
  * - `digits`: the 8 x 8 digits of the package.
@@ -58,7 +58,9 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageSourc
     `the share of test images is above 0 and at most 1, not ${fraction}`,
   );
   if (data === "digits") {
-    check(dataDir === undefined, "usage", "the digits come with the package: they need no --data-dir");
+    check(dataDir === undefined, "usage", "the digits come with the package: they need no folder of files", {
+      option: "dataDir",
+    });
     const { train: trainCount, test: testCount } = digitsCount;
     const common = { name: data, shape: digitsShape, levels: digitsLevels, trainCount, testCount };
     return { kind: "digits", ...common, remarks: [] };
@@ -68,7 +70,8 @@ export async function openImages(options: OpenImagesOptions): Promise<ImageSourc
   check(
     dataDir === undefined,
     "usage",
-    `--data-dir goes with the name of a data set (${imageDataNames.join(", ")}); ${data} is a path`,
+    `a folder of files goes with the name of a data set (${imageDataNames.join(", ")}); ${data} is a path`,
+    { option: "dataDir" },
   );
   const name = basename(resolve(data)).replace(/\.gz$/, "");
   if (!statSync(data).isDirectory()) return split(name, [await openFile(data, options)], seed, fraction);
@@ -101,11 +104,9 @@ async function openKnown(
   options: CacheOptions,
 ): Promise<ImageSource> {
   const known = knownImages[name];
-  check(
-    dataDir !== undefined,
-    "usage",
-    `--data ${name} needs --data-dir, the folder with ${whatImagesNeed(name)}`,
-  );
+  check(dataDir !== undefined, "usage", `${name} needs the folder with ${whatImagesNeed(name)}`, {
+    option: "dataDir",
+  });
   const place = placeOf(name, dataDir) ?? dataDir;
   return await openFormat(name, place, known, options, known.home);
 }

@@ -271,7 +271,7 @@ describe("a reproduction of tiny flows", () => {
       {
         kind: "text",
         text: expect.stringMatching(
-          /^MNIST was left out: give --data-dir \(without --quick\) .*yann\.lecun\.com/,
+          /^MNIST was left out: only the full version has it, and it needs the folder .*yann\.lecun\.com/,
         ),
       },
     ]);

@@ -136,7 +136,7 @@ export function originInWords(tasks: readonly TaskResult[], origin: string | und
   if (theirs.length === 0) return [];
   const text = origin
     ? `Origin of the files of ${theirs.join(" and ")}: ${origin}`
-    : `Whether the files of ${theirs.join(" and ")} are the published ones was not said (--origin); if they are not, their losses compare with each other alone.`;
+    : `Whether the files of ${theirs.join(" and ")} are the published ones was not said; if they are not, their losses compare with each other alone.`;
   return [{ kind: "text", text }];
 }
 
@@ -154,9 +154,9 @@ function taskInWords({ task, images, trained, tested }: TaskResult): string {
 }
 
 function missingSection(missing: Plan["missing"], isQuick: boolean): Section {
-  const without = isQuick ? " (without --quick)" : "";
+  const full = isQuick ? "only the full version has it, and " : "";
   const text = missing
-    .map(({ title, needs }) => `${title} was left out: give --data-dir${without} the folder with ${needs}.`)
+    .map(({ title, needs }) => `${title} was left out: ${full}it needs the folder with ${needs}.`)
     .join("\n\n");
   return { title: "What is missing", items: [{ kind: "text", text }] };
 }

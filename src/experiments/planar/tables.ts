@@ -43,7 +43,7 @@ export function comparisonTable(pairs: readonly Pair[]): TableItem {
     caption:
       "Test loss in nats, with its standard error over 10,000 test samples, and its gap to the entropy of the data, " +
       "the least possible loss. The last column compares the two models sample by sample: its error is the paired test " +
-      "error, that of the test samples alone. What another training seed would have given is in `reproduce seeds`.",
+      "error, that of the test samples alone. What another training seed would have given is in the reproduction `seeds`.",
   };
 }
 

@@ -83,7 +83,7 @@ export function reportOf(
           {
             kind: "text",
             text:
-              `The two models of \`reproduce 2d\` with the original's training, ${count(protocol.planarSteps)} steps each ` +
+              `The two models of the reproduction \`2d\` with the original's training, ${count(protocol.planarSteps)} steps each ` +
               `${isQuick ? "" : "(a tenth of the full length) "}on ${protocol.planarData.length} densities.`,
           },
           aheadClaim(
@@ -105,7 +105,7 @@ export function reportOf(
         items: [
           {
             kind: "text",
-            text: `The four models of \`reproduce images\` on the 8 x 8 digits, ${count(protocol.digitSteps)} steps each.`,
+            text: `The four models of the reproduction \`images\` on the 8 x 8 digits, ${count(protocol.digitSteps)} steps each.`,
           },
           aheadClaim(
             "Digits: monotone blocks are ahead of residual blocks, with each activation.",
@@ -138,7 +138,7 @@ export function reportOf(
           {
             kind: "text",
             text:
-              `The four flows of \`reproduce 1d\` with networks of growth ${growth}, ${count(batch)} samples a step, ` +
+              `The four flows of the reproduction \`1d\` with networks of growth ${growth}, ${count(batch)} samples a step, ` +
               `${count(steps)} steps.`,
           },
           fitClaim(fits),
