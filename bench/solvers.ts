@@ -349,7 +349,7 @@ export async function benchSolvers(
     },
     1,
   );
-  await trainer.flow.settle();
+  await trainer.flow.convergeNorms();
   const trained = `after ${steps} training steps`;
   return { preset: name, ...(await besideFresh(trained, trainer.flow, source, options)) };
 }

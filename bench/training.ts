@@ -72,7 +72,7 @@ export async function benchTraining(
   );
   const late = median(times.slice(-100));
   const counted = times.slice(WARM_UP).sort((a, b) => a - b);
-  await trainer.flow.settle();
+  await trainer.flow.convergeNorms();
   return {
     preset: name,
     threads,

@@ -247,7 +247,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
   const zero = splat(0);
   const one = splat(1);
   let worst = zero;
-  let settled = zero;
+  let doneResidual = zero;
   let count = 0;
   let givenUp = 0;
   for (let l: usize = 0; l < segment; l += BYTES) {
@@ -304,7 +304,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
     v128.store(trials + l, trial);
     worst = f32x4.max(worst, relative);
     const done = v128.or(converged, ended);
-    settled = f32x4.max(settled, choose(done, relative, zero));
+    doneResidual = f32x4.max(doneResidual, choose(done, relative, zero));
     givenUp += popcnt(i32x4.bitmask(v128.andnot(ended, converged)));
     let missing = i32x4.bitmask(v128.not(done));
     while (missing != 0) {
@@ -335,7 +335,7 @@ export function newtonStep(w: usize, wStride: usize, target: usize, targetStride
   }
   store<f32>(status, largestLane(worst));
   store<f32>(status, <f32>count, 4);
-  store<f32>(status, largestLane(settled), 8);
+  store<f32>(status, largestLane(doneResidual), 8);
   store<f32>(status, <f32>givenUp, 12);
   // Whole vectors of lanes are gathered: the last one is repeated.
   for (let n = count; n % 4 != 0; n++) store<u32>(open + <usize>n * 4, load<u32>(open + <usize>count * 4 - 4));

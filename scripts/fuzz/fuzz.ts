@@ -11,7 +11,7 @@ export interface Verdict {
   /** The file that was changed, and how. */
   readonly change: string;
   /** The last three are faults. */
-  readonly outcome: "refused" | "same" | "told" | "other numbers" | "CHANGED" | "TRACE" | "HANG" | "MEMORY";
+  readonly outcome: "refused" | "same" | "warned" | "other numbers" | "CHANGED" | "TRACE" | "HANG" | "MEMORY";
   /** The error's message. */
   readonly message: string;
 }
@@ -66,9 +66,9 @@ export class Fuzzer {
       message,
     });
     try {
-      const { content, told } = await target.read(place, scratch);
+      const { content, warnings } = await target.read(place, scratch);
       if (content === original.content) return verdict("same");
-      if (told.length > 0) return verdict("told", told.join(" "));
+      if (warnings.length > 0) return verdict("warned", warnings.join(" "));
       return verdict(target.rule === "open" ? "other numbers" : "CHANGED");
     } catch (error) {
       if (!(error instanceof FlowError) || error.code === "internal")

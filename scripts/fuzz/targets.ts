@@ -28,8 +28,8 @@ export interface Target {
   readonly rule: "sealed" | "open";
   /** Writes the files, as they are when they are good. */
   make(folder: string): Promise<void>;
-  /** Reads them. What is read, as text or bytes; `told` are warnings that a person gets. Throws where it is not whole. */
-  read(folder: string, scratch: string): Promise<{ content: string; told: readonly string[] }>;
+  /** Reads them. What is read, as text or bytes; `warnings` are what a person gets to read besides. Throws where it is not whole. */
+  read(folder: string, scratch: string): Promise<{ content: string; warnings: readonly string[] }>;
   /** What is mutated is inside of gzip. */
   readonly packed?: boolean;
 }
@@ -50,17 +50,17 @@ function whole(condition: boolean, what: string): void {
 
 const numbers = (count: number) => Float64Array.from({ length: count }, (_, i) => Math.sin(i) + i / 7);
 
-function readTableFile(path: string): { content: string; told: string[] } {
+function readTableFile(path: string): { content: string; warnings: string[] } {
   const { table, names } = readTable(path);
   whole(names.length === table.columns && table.values.length === table.rows * table.columns, "shape");
   whole(table.values.every(Number.isFinite) && table.rows > 0, "numbers");
-  return { content: hash(JSON.stringify([table.rows, names]), table.values), told: [] };
+  return { content: hash(JSON.stringify([table.rows, names]), table.values), warnings: [] };
 }
 
 async function readImages(
   data: string,
   cacheDir: string,
-): Promise<{ content: string; told: readonly string[] }> {
+): Promise<{ content: string; warnings: readonly string[] }> {
   const source = await openImages({ data, cacheDir, testFraction: 1 });
   const { test, close } = openImageData(source);
   try {
@@ -79,7 +79,7 @@ async function readImages(
     }
     return {
       content: hash(JSON.stringify([test.count, test.shape, test.levels]), ...parts),
-      told: source.remarks,
+      warnings: source.remarks,
     };
   } finally {
     close();
@@ -130,7 +130,7 @@ const folderOf = (kind: "png" | "jpeg") => async (folder: string) => {
   for (let i = 0; i < 3; i++) writeFileSync(join(folder, `${i}.${kind}`), await encoded(kind, i));
 };
 
-async function readRun(folder: string): Promise<{ content: string; told: readonly string[] }> {
+async function readRun(folder: string): Promise<{ content: string; warnings: readonly string[] }> {
   const run = Run.open(join(folder, "run"));
   const remark = run.remark();
   const flow = await run.loadModel({ engine });
@@ -141,7 +141,7 @@ async function readRun(folder: string): Promise<{ content: string; told: readonl
     flow.parameters.values,
     ...(state ? [state.first, state.second, state.sums, ...state.parameters.values()] : []),
   );
-  return { content, told: [...(remark ? [remark] : []), ...(found?.damage ?? [])] };
+  return { content, warnings: [...(remark ? [remark] : []), ...(found?.damage ?? [])] };
 }
 
 const single = (name: string) => (folder: string) => Promise.resolve(readTableFile(join(folder, name)));
@@ -164,7 +164,7 @@ export const targets: readonly Target[] = [
     },
     async read(folder) {
       const flow = await loadFlow(join(folder, "model"), { engine });
-      return { content: hash(JSON.stringify(flow.declaration), flow.parameters.values), told: [] };
+      return { content: hash(JSON.stringify(flow.declaration), flow.parameters.values), warnings: [] };
     },
   },
   { name: "CSV", rule: "open", make: file("t.csv", () => csv), read: single("t.csv") },

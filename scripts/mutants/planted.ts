@@ -98,7 +98,7 @@ const PLANTED: readonly Planted[] = [
       "await flow.iterate();",
     ],
     ["no power iteration", "await flow.iterate();", ";"],
-    ["`settle` skipped after training", "await this.flow.settle();", ";"],
+    ["norms that have not converged after training", "await this.flow.convergeNorms();", ";"],
     ["the trained model without averaged weights", "this.#average?.apply();\n    await", "await"],
     [
       "tests on the way without averaged weights",
@@ -115,7 +115,9 @@ const PLANTED: readonly Planted[] = [
       "Math.max(0, sums[channels + j])",
     ],
   ]),
-  ...at("src/training/fit.ts", [["`settle` skipped after a fit", "await flow.settle();", ";"]]),
+  ...at("src/training/fit.ts", [
+    ["norms that have not converged after a fit", "await flow.convergeNorms();", ";"],
+  ]),
   ...at("src/runs/train-run.ts", [
     ["a run's model that is not finished", "await trainer.finish();", ";"],
     [
@@ -229,11 +231,13 @@ const PLANTED: readonly Planted[] = [
       "{ seed: 0, step: 0, first: first + start",
     ],
     [
-      "settled norms that are not sent to the engine",
+      "norms that have converged but are not sent to the engine",
       "await this.iterate(LAST_ROUNDS);\n    this.prepare();",
       "await this.iterate(LAST_ROUNDS);",
     ],
     ["learned noise without power iteration", "await step.iterate?.(rounds);", ";"],
+    ["blocks that start without power iteration", "await bijection.startNorms?.();", ";"],
+    ["learned noise that starts without power iteration", "await step.startNorms?.();", ";"],
   ]),
   ...at("src/flows/certificate.ts", [
     [

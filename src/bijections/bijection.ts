@@ -27,8 +27,8 @@ export interface Bijection extends GradientSource {
   prepare(): void;
   /** Rounds of power iteration, where there are weights to normalise; `prepare` comes after. */
   iterate?(rounds?: number): Promise<void>;
-  /** As `iterate`, before the first pass: where weights are not normalised from the start. */
-  settle?(): Promise<void>;
+  /** As `iterate`, once for the weights that it starts with: as many rounds as their norms take to converge. */
+  startNorms?(): Promise<void>;
   /** Whether it still waits for `initialise`. */
   readonly uninitialised?: boolean;
   /**

@@ -3,7 +3,7 @@ import type { Engine, Matrix } from "../engine/engine.js";
 import type { Schema } from "../kinds.js";
 import type { PassKey } from "../logdet/probes.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
-import { FIRST_ROUNDS, type LipschitzNetwork } from "../networks/lipschitz-network.js";
+import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import type { SolverCounts } from "../solvers/newton.js";
 import type { Bijection } from "./bijection.js";
 import type { BijectionKind } from "./kind.js";
@@ -57,9 +57,8 @@ export abstract class LipschitzBlock implements Bijection {
     return this.network.iterate(rounds);
   }
 
-  /** The spectral norms of matrices are settled from the start. */
-  async settle(): Promise<void> {
-    if (this.network.grid) await this.iterate(FIRST_ROUNDS);
+  startNorms(): Promise<void> {
+    return this.network.startNorms();
   }
 
   makeCertain(): void {

@@ -255,8 +255,8 @@ describe.each([
     return made;
   }
 
-  /** Draws as many terms as it is told, and weighs them as roulette does or not at all. */
-  class Told extends Probes {
+  /** Draws as many terms as its `count` says, and weighs them as roulette does or not at all. */
+  class FixedTerms extends Probes {
     count = 0;
     weighted = true;
     override terms() {
@@ -266,7 +266,7 @@ describe.each([
   }
 
   it.each(formulations)("a %s block has the exact mean over all numbers of terms", async (kind) => {
-    const probes = new Told(estimator);
+    const probes = new FixedTerms(estimator);
     const made = await linear(kind, probes);
     const [plus, minus] = factors[kind];
     const { determinants } = await made.forward(0, true);

@@ -12,7 +12,7 @@ export interface Progress {
   endWith(line: string): void;
 }
 
-/** `images`: how many each step takes, where the speed is to be told in images. */
+/** `images`: how many each step takes, where the speed is shown in images. */
 export function progress(
   first: number,
   steps: number,
@@ -23,7 +23,7 @@ export function progress(
   let smoothed = 0;
   let count = 0;
   const speed = (step: number) => (1000 * (step - first)) / (performance.now() - began);
-  const told = (step: number) => {
+  const speedInWords = (step: number) => {
     const per = speed(step) * (images ?? 1);
     return `${per.toFixed(per < 10 ? 1 : 0)} ${images ? "images" : "steps"}/s`;
   };
@@ -46,7 +46,7 @@ export function progress(
     return {
       update(step, loss) {
         if (ended) return;
-        const payload = { loss: smooth(loss), speed: told(step), left: left(step) };
+        const payload = { loss: smooth(loss), speed: speedInWords(step), left: left(step) };
         if (bar.isActive) bar.update(step, payload);
         // Not before: a signal would end the process and leave a terminal without its cursor.
         else bar.start(steps, step, payload);
@@ -65,7 +65,7 @@ export function progress(
       if (performance.now() - last < LINE_EVERY_MS && step < steps) return;
       last = performance.now();
       process.stderr.write(
-        `step ${step}/${steps}  loss ${text} ${unit}  ${told(step)}  ${left(step)} left\n`,
+        `step ${step}/${steps}  loss ${text} ${unit}  ${speedInWords(step)}  ${left(step)} left\n`,
       );
     },
     end: () => {},

@@ -294,7 +294,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
     config.threads = Math.min(threadCount(options.threads), config.training.batch);
   const data = await reloadData(config.data, config.training.seed, run.path);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
-  run.sweep();
+  run.removeLeftovers();
   for (const sentence of found?.damage ?? []) remark(`Passed over: ${sentence}`);
   const unguarded = run.remark();
   if (unguarded !== null) remark(unguarded);

@@ -72,9 +72,9 @@ export interface NewtonStatus {
   residual: number;
   /** The number of lanes that need another evaluation. */
   open: number;
-  /** The largest relative residual of the others. */
-  settled: number;
-  /** How many of the others are above the tolerance: they have been given up. */
+  /** The largest relative residual of the others, which are done. */
+  doneResidual: number;
+  /** How many of those that are done are above the tolerance: they have been given up. */
   givenUp: number;
 }
 

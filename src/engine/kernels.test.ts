@@ -378,8 +378,8 @@ describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (
     expect(expected.open).toBeLessThan(shape.batch);
     expect(actual.open).toBe(expected.open);
     expect(actual.residual).toBeCloseTo(expected.residual, 5);
-    expect(expected.settled).toBeGreaterThan(0);
-    expect(actual.settled).toBeCloseTo(expected.settled, 5);
+    expect(expected.doneResidual).toBeGreaterThan(0);
+    expect(actual.doneResidual).toBeCloseTo(expected.doneResidual, 5);
   });
 
   it("counts a sample whose residual is not a number as open", async () => {
@@ -388,7 +388,12 @@ describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (
       const w = zeros(2, 8);
       each.write(w.tensor, [Number.NaN], 3);
       each.newtonStep(w, zeros(2, 8), zeros(2, 24), zeros(10, 8), each.tensor(8), 1, 0.1, "first");
-      expect(await each.newtonStatus()).toEqual({ residual: Number.NaN, open: 1, settled: 0, givenUp: 0 });
+      expect(await each.newtonStatus()).toEqual({
+        residual: Number.NaN,
+        open: 1,
+        doneResidual: 0,
+        givenUp: 0,
+      });
     }
   });
 

@@ -8,7 +8,7 @@ import { keepTestLosses } from "./test-losses.js";
 import type { RunMessage } from "./train-runs.js";
 
 const TELL_EVERY_MS = 1_000;
-/** The weight of the newest loss in the mean that is told. */
+/** The weight of the newest loss in the mean that is reported. */
 const SMOOTHING = 0.02;
 
 /** A message that no parent takes any more is no fault: `disconnect` says so, too. */
@@ -20,10 +20,10 @@ process.once("disconnect", stop);
 try {
   const run = Run.open(process.argv[2]);
   run.lock();
-  run.sweep();
+  run.removeLeftovers();
   const { steps, seed } = run.config.training;
   const state = loadCheckpoint(run.file("checkpoint"), run);
-  let told = 0;
+  let reported = 0;
   let mean: number | null = null;
   const { data } = run.config;
   await trainRun(
@@ -35,8 +35,8 @@ try {
       },
       onStep(step, loss) {
         mean = mean === null ? loss : mean + SMOOTHING * (loss - mean);
-        if (performance.now() - told < TELL_EVERY_MS && step < steps) return;
-        told = performance.now();
+        if (performance.now() - reported < TELL_EVERY_MS && step < steps) return;
+        reported = performance.now();
         tell({ kind: "step", step, loss: mean });
       },
     },

@@ -108,7 +108,7 @@ describe("certificates of images", () => {
   const weighed = async () => {
     const made = await images();
     weigh(made.flow);
-    await made.flow.settle();
+    await made.flow.convergeNorms();
     return made;
   };
 
@@ -165,7 +165,7 @@ describe("certificates of images", () => {
 it("a weight that is too large for its stale spectral vectors is no contraction's", async () => {
   const flow = await Flow.create(byEstimates(monotoneFlow({ dim: 2, blocks: 2, growth: 8 })));
   weigh(flow);
-  await flow.settle();
+  await flow.convergeNorms();
   const [x, z] = [table(20, 2, Math.sin), table(20, 2, Math.cos)];
   expect((await certify(flow, x, z)).failures).toEqual([]);
   const weight = flow.parameters.list.find(({ name }) => name === "bijections.0.weight.0")!;

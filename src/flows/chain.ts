@@ -160,11 +160,11 @@ export class Chain {
   }
 
   /** Of each sample of the last pass, the place (from 1) of the first block whose solve missed its tolerance, or 0. */
-  missedPlaces(count: number, direction: "forward" | "inverse"): Int32Array {
+  unconvergedPlaces(count: number, direction: "forward" | "inverse"): Int32Array {
     const places = new Int32Array(count);
     const order = [...this.bijections.keys()];
     for (const i of direction === "forward" ? order : order.reverse()) {
-      for (const lane of this.bijections[i].counts?.missed ?? []) {
+      for (const lane of this.bijections[i].counts?.unconvergedLanes ?? []) {
         if (lane < count && places[lane] === 0) places[lane] = i + 1;
       }
     }
@@ -172,8 +172,8 @@ export class Chain {
   }
 
   /** Forgets which solves missed their tolerance. */
-  clearMissed(): void {
-    for (const { counts } of this.bijections) if (counts) counts.missed = [];
+  clearUnconverged(): void {
+    for (const { counts } of this.bijections) if (counts) counts.unconvergedLanes = [];
   }
 
   /** Calls `step` with what the i-th bijection works on; what has left the chain goes along. */

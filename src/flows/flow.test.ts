@@ -24,7 +24,7 @@ async function randomFlow(
   for (const { name, values } of flow.parameters.list) {
     if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
   }
-  await flow.settle();
+  await flow.convergeNorms();
   return flow;
 }
 

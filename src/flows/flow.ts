@@ -13,7 +13,6 @@ import { FRESH, type PassKey } from "../logdet/probes.js";
 import { type GradientSource, joint } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { Purpose, Random } from "../model/random.js";
-import { FIRST_ROUNDS } from "../networks/lipschitz-network.js";
 import { LearnedNoise, Logit, type Preprocessing, Rows, Standardisation } from "../preprocessing/index.js";
 import type { Shape } from "../shape.js";
 import { Table } from "../table.js";
@@ -100,13 +99,13 @@ export class Flow implements FlowMaps {
     options: { engine?: Engine; seed?: number; capacity?: number } = {},
   ): Promise<Flow> {
     const flow = await Flow.#build(declaration, options);
-    for (const b of flow.chain.bijections) await b.settle?.();
-    await flow.#iteratePreprocessing(FIRST_ROUNDS);
+    for (const bijection of flow.chain.bijections) await bijection.startNorms?.();
+    for (const step of flow.preprocessing) await step.startNorms?.();
     flow.prepare();
     return flow;
   }
 
-  /** As `create`, for parameters that are about to be replaced: no time goes into settling those that it starts with. */
+  /** As `create`, for parameters that are about to be replaced: no power iteration is spent on those that it starts with. */
   static async blank(
     declaration: FlowDeclaration,
     options: { engine?: Engine; capacity?: number } = {},
@@ -221,10 +220,6 @@ export class Flow implements FlowMaps {
   /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
   async iterate(rounds?: number): Promise<void> {
     await this.chain.iterate(rounds);
-    await this.#iteratePreprocessing(rounds);
-  }
-
-  async #iteratePreprocessing(rounds?: number): Promise<void> {
     for (const step of this.preprocessing) await step.iterate?.(rounds);
   }
 
@@ -234,7 +229,7 @@ export class Flow implements FlowMaps {
   }
 
   /** Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training. */
-  async settle(): Promise<void> {
+  async convergeNorms(): Promise<void> {
     await this.iterate(LAST_ROUNDS);
     this.prepare();
   }
@@ -310,11 +305,11 @@ export class Flow implements FlowMaps {
       const count = Math.min(capacity, input.rows - start);
       const { values } = input.slice(start, start + count);
       const pass = { seed, step: 0, first: first + start, training: false, exact };
-      this.chain.clearMissed();
+      this.chain.clearUnconverged();
       const { points, terms: found } = await this.#pass(values, count, map, pass, wanted);
       out.values.set(points, start * dim);
       if (wanted) for (const [n, own] of found.entries()) terms[n].values.set(own, start);
-      const places = this.chain.missedPlaces(count, map === "inverse" ? "inverse" : "forward");
+      const places = this.chain.unconvergedPlaces(count, map === "inverse" ? "inverse" : "forward");
       for (let i = start; i < start + count; i++) {
         const row = out.row(i);
         if (this.isOutside(i - start)) {

@@ -34,7 +34,7 @@ async function randomFlow(options: ImageFlowOptions, engine: Engine = new Refere
     if (!(b instanceof Actnorm)) continue;
     for (const p of [b.shift, b.logScale]) p.values.set(p.values.map(() => 0.3 * random.normal()));
   }
-  await flow.settle();
+  await flow.convergeNorms();
   return flow;
 }
 
@@ -220,7 +220,7 @@ it("evaluates with the exact terms of evaluation, and not with those of training
   values("weight.0").set([first]);
   values("weight.1").set([0.66 / first, -0.66 / first]);
   for (const name of ["bias.0", "bias.1"]) values(name).fill(0);
-  await flow.settle();
+  await flow.convergeNorms();
   const x = pixels(3, 4, 17);
   const exact = await flow.logProb(x, { exact: true });
   expectClose(await flow.logProb(x), exact, 1e-6, "log-densities of an evaluation");
@@ -271,6 +271,23 @@ it.each(engines)("so have numbers that are no pixels, where noise is learned, on
   expect(logProb[5]).toBeCloseTo(expected[5], 4);
 });
 
+it("is created with norms that have converged, and blank before any power iteration", async () => {
+  const declaration = imageFlow({ ...TINY, dequantization: "variational" });
+  const options = { engine: new ReferenceEngine(), capacity: 1 };
+  const flow = await Flow.create(declaration, options);
+  // The vectors that power iteration writes; those that it starts from are random.
+  const vectors = (of: Flow) => of.parameters.list.filter(({ name }) => /\.(right|slope)\.\d+$/.test(name));
+  const found = vectors(flow).map(({ values }) => values.slice());
+  expect(found.length).toBeGreaterThan(15);
+  await flow.iterate(300);
+  for (const [i, { name, values }] of vectors(flow).entries()) {
+    const turned = Math.max(...values.map((value, n) => Math.abs(value - found[i][n])));
+    expect(turned / Math.max(...values.map(Math.abs)), name).toBeLessThan(0.2);
+  }
+  for (const { name, values } of vectors(await Flow.blank(declaration, options)))
+    expect(values, name).toEqual(new Float64Array(values.length));
+});
+
 /**
  * The worst case for roulette: J = 0.98 I or -0.98 I at every image, by a rectifier that never rectifies. Signs for probes give
  * v^T J^k v = dim J^k, so that all scatter is that of the number of terms. Poisson(2) behind 20 terms is off by 0.6 nats a dimension here,
@@ -309,7 +326,7 @@ it.each([0.98, -0.98])("evaluates within the deviation that it promises where J 
   set("bias.0", bias);
   set("weight.1", Math.sign(slope) * root);
   set("bias.1", -Math.sign(slope) * root * bias);
-  await flow.settle();
+  await flow.convergeNorms();
   expect(flow.blocks[0].block.lipschitzBound()).toBeCloseTo(0.98, 6);
   const x = pixels(2, 4, 17);
   const exact = (await flow.forward(x, { exact: true })).logDet;

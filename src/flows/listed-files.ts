@@ -10,7 +10,7 @@ import {
   type Listing,
   MANIFEST_FILE,
   parseManifest,
-  settled,
+  written,
 } from "./manifest.js";
 import { sha256 } from "./sha256.js";
 
@@ -63,7 +63,7 @@ export function writeListed(
     if (content) writeFileAtomically(join(folder, name), content);
     else rmSync(join(folder, name), { force: true });
   }
-  writeListing(folder, settled(listing, bytes));
+  writeListing(folder, written(listing, bytes));
 }
 
 /** Takes a file that is going to change often out of the manifest. */

@@ -73,7 +73,7 @@ export function announced(listing: Listing, contents: Readonly<Record<string, Ui
 }
 
 /** A listing in which these files are what they have become. */
-export function settled(listing: Listing, contents: Readonly<Record<string, Uint8Array | null>>): Listing {
+export function written(listing: Listing, contents: Readonly<Record<string, Uint8Array | null>>): Listing {
   const result = new Map(listing);
   for (const [name, bytes] of Object.entries(contents)) {
     if (bytes) result.set(name, [sha256(bytes)]);

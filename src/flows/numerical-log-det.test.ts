@@ -36,7 +36,7 @@ it.each([
     if (!(b instanceof Actnorm)) continue;
     for (const p of [b.shift, b.logScale]) p.values.set(p.values.map(() => 0.3 * random.normal()));
   }
-  await flow.settle();
+  await flow.convergeNorms();
   const x = new Table(2, 16);
   for (let i = 0; i < x.values.length; i++) x.values[i] = 17 * random.uniform();
   const { logDet } = await flow.forward(x, { exact: true });

@@ -138,7 +138,7 @@ export async function importCheckpoint(bytes: Uint8Array, options: ImportOptions
   });
   flow.parameters.load(values, file);
   // Vectors of the power iteration belong to the parameters that they were found with; the studies go on from them, too.
-  if (averaged) await flow.settle();
+  if (averaged) await flow.convergeNorms();
   flow.prepare();
   return { flow, origin };
 }

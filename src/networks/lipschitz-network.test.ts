@@ -141,12 +141,12 @@ describe.each(all)("$name, $activation", ({ layers, activation }) => {
     weightScale: fc.double({ min: 0.1, max: 20, noNaN: true }),
     coeff: fc.double({ min: 0.3, max: 0.999, noNaN: true }),
   });
-  const settled = fc.boolean();
+  const converged = fc.boolean();
   const spread = fc.constantFrom(1e-3, 0.1, 1, 10);
 
   it("keeps within its certified Lipschitz constant", async () => {
     await fc.assert(
-      fc.asyncProperty(networks, settled, spread, async (options, iterated, deviation) => {
+      fc.asyncProperty(networks, converged, spread, async (options, iterated, deviation) => {
         const { network, parameters } = smallNetwork(engine, { ...layers, activation, ...options });
         const random = testRandom(options.seed + 1);
         // Unless iterated again, the norms are out of date, as they are within training: the bound knows.

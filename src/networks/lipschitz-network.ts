@@ -17,7 +17,7 @@ import { type Step, Sweeps } from "./sweeps.js";
 import { lanesASample, makeViews, makeWorkspace, type Views, type Workspace } from "./workspace.js";
 
 /** Rounds of power iteration before the first step. */
-export const FIRST_ROUNDS = 200;
+const FIRST_ROUNDS = 200;
 
 export class LipschitzNetwork implements GradientSource {
   /** Channels of its inputs, and of its outputs. */
@@ -37,9 +37,8 @@ export class LipschitzNetwork implements GradientSource {
   readonly #sweeps: Sweeps;
 
   /**
-   * A network with fresh weights (`networkParameters`), in parameters whose names start with `name`. The spectral norms of
-   * matrices have converged from the start; those of convolutions wait for `iterate`. Throws a `usage` error for layers,
-   * activation and kernels that do not fit one another.
+   * A network with fresh weights (`networkParameters`), in parameters whose names start with `name`. Their spectral norms
+   * wait for `startNorms` or `iterate`. Throws a `usage` error for layers, activation and kernels that do not fit one another.
    */
   constructor(
     engine: Engine,
@@ -80,7 +79,6 @@ export class LipschitzNetwork implements GradientSource {
     const steps = this.#steps();
     this.#activations = steps.flatMap((step) => step.activation ?? []);
     this.#sweeps = new Sweeps(engine, this.activation, steps);
-    for (const norm of norms) if (norm instanceof MatrixNorm) void norm.iterate(FIRST_ROUNDS, 0);
   }
 
   /** The pre-activation, if there is one, and the layers. */
@@ -97,6 +95,16 @@ export class LipschitzNetwork implements GradientSource {
     if (!preactivation) return steps;
     const first = new PlacedActivation(this.activation, this.#parameters.beta, preactivation, this.#weights);
     return [{ weights: null, activation: first, grid: null, addsToInputBar: false }, ...steps];
+  }
+
+  /**
+   * Power iteration on the weights that it starts with, until their norms have converged. Of matrices it takes so little
+   * time that their declared tolerance does not end it.
+   */
+  async startNorms(): Promise<void> {
+    for (const { norm } of this.#parameters.layers)
+      if (norm instanceof MatrixNorm) norm.iterate(FIRST_ROUNDS, 0);
+    if (this.grid) await this.iterate(FIRST_ROUNDS);
   }
 
   /** At most `rounds` rounds of power iteration on every weight; at once where all are matrices. */

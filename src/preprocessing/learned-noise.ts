@@ -83,6 +83,10 @@ export class LearnedNoise implements Preprocessing {
       await network.iterate(rounds ?? network.declaration.powerIterations);
   }
 
+  async startNorms(): Promise<void> {
+    for (const network of this.#networks) await network.startNorms();
+  }
+
   /**
    * Pixels with noise in place of images, minus log q(u | x). What the images hold beyond whole pixels is left out. The
    * noise of an image is named by the seed and step of the pass and the image's number. Images with numbers outside of 0 to

@@ -49,4 +49,6 @@ export interface Preprocessing {
   prepare?(): void;
   /** Rounds of power iteration, where there are weights to normalise. */
   iterate?(rounds?: number): Promise<void>;
+  /** As `iterate`, once for the weights that it starts with: as many rounds as their norms take to converge. */
+  startNorms?(): Promise<void>;
 }

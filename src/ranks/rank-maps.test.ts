@@ -37,7 +37,7 @@ const trainedBefore = async () => {
   parameters.values.forEach((value, i) => {
     parameters.values[i] = value + 0.02 * Math.sin(i);
   });
-  await flow.settle();
+  await flow.convergeNorms();
   return flow;
 };
 

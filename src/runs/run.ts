@@ -293,7 +293,7 @@ export class Run {
   }
 
   /** Removes what a process that was killed while it wrote has left. */
-  sweep(): void {
+  removeLeftovers(): void {
     for (const name of readdirSync(this.path)) {
       if (PARTIAL.test(name)) rmSync(this.file(name), { force: true });
     }

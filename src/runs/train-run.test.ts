@@ -92,7 +92,7 @@ describe("a run", () => {
   it("leaves a model whose power iterations have come to their end", async () => {
     const states = (flow: Flow) => flow.parameters.list.filter((p) => /left|right/.test(p.name));
     const left = states(model).map(({ values }) => values.slice());
-    await model.settle();
+    await model.convergeNorms();
     for (const [i, { name, values }] of states(model).entries()) expectClose(values, left[i], 1e-6, name);
   });
 

@@ -307,17 +307,23 @@ describe.each(solvers)("%s", (_, Solver) => {
         .then(() => counts);
     };
     const [strict, content, between] = [await solve(), await solve(1e-3), await solve(1e-9)];
-    expect(strict).toMatchObject({ unconverged: 1, missed: [0] });
-    expect(content).toEqual({ ...strict, unconverged: 0, missed: [] });
+    expect(strict).toMatchObject({ unconverged: 1, unconvergedLanes: [0] });
+    expect(content).toEqual({ ...strict, unconverged: 0, unconvergedLanes: [] });
     expect(content.residual).toBeGreaterThan(1e-9);
     expect(between).toEqual(strict);
   });
 
   it("adds to the counts that it is given, and keeps the largest residual", async () => {
     const map = hostMap(engine, 1, 1, () => [0]);
-    const counts = { solves: 2, evaluations: 10, unconverged: 1, missed: [0], residual: 0.5 };
+    const counts = { solves: 2, evaluations: 10, unconverged: 1, unconvergedLanes: [0], residual: 0.5 };
     await new Solver(engine, 1, 1).solve(map, upload(engine, [[3]]), 1, 1e-12, counts);
-    expect(counts).toEqual({ solves: 3, evaluations: 12, unconverged: 1, missed: [0], residual: 0.5 });
+    expect(counts).toEqual({
+      solves: 3,
+      evaluations: 12,
+      unconverged: 1,
+      unconvergedLanes: [0],
+      residual: 0.5,
+    });
   });
 
   it("can be used again, for fewer samples", async () => {

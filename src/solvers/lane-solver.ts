@@ -191,7 +191,7 @@ export abstract class LaneSolver {
         this.#open[s] = 0;
         if (!(this.#bestRelative[s] <= enough)) {
           counts.unconverged++;
-          counts.missed.push(s);
+          counts.unconvergedLanes.push(s);
         }
         counts.residual = Math.max(counts.residual, this.#bestRelative[s]);
         for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;

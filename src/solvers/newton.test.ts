@@ -232,7 +232,7 @@ describe.each(engines)("Newton's method on %s", (_, create) => {
   it("adds up its counts, and keeps the largest residual", async () => {
     const engine = await create();
     const { network, views } = steep(engine, 4, { dim: 1, seed: 35 });
-    const counts = { solves: 2, evaluations: 10, unconverged: 1, missed: [0], residual: 0.5 };
+    const counts = { solves: 2, evaluations: 10, unconverged: 1, unconvergedLanes: [0], residual: 0.5 };
     const [target, state] = [1, newtonStateRows(1)].map((rows) => matrix(engine.tensor(rows * 4), rows, 4));
     const open = engine.tensor(4);
     await newton(engine, network, { views, target, state, open }, 1, 8 * engine.epsilon, counts);

@@ -28,13 +28,13 @@ export interface SolverCounts {
   /** Samples that did not reach the tolerance. */
   unconverged: number;
   /** The lanes of those, each in the pass that it was in. */
-  missed: number[];
+  unconvergedLanes: number[];
   /** The largest relative residual that any solve ended with; NaN where one was not a number. */
   residual: number;
 }
 
 export function emptyCounts(): SolverCounts {
-  return { solves: 0, evaluations: 0, unconverged: 0, missed: [], residual: 0 };
+  return { solves: 0, evaluations: 0, unconverged: 0, unconvergedLanes: [], residual: 0 };
 }
 
 /** The samples that are solved for, and the memory for it. */
@@ -85,7 +85,7 @@ export async function newton(
       }
       const left = paddedLanes(engine, status.open);
       if (!part.spare || left > views.batch / 2) continue;
-      counts.residual = Math.max(counts.residual, status.settled);
+      counts.residual = Math.max(counts.residual, status.doneResidual);
       const rest = part.spare(left);
       const take = (few: Matrix, all: Matrix) => engine.gatherLanes(few, left, all, views.batch, open);
       const bring = (all: Matrix, few: Matrix) => engine.scatterLanes(all, views.batch, few, left, open);
@@ -108,7 +108,7 @@ export async function newton(
   if (givenUp > 0) {
     const lanes = await givenUpOf(engine, rowsOf(state, 3 * network.dim + 2, 1));
     counts.unconverged += lanes.length;
-    counts.missed.push(...lanes);
+    counts.unconvergedLanes.push(...lanes);
   }
   return rowsOf(state, 2 * network.dim, network.dim);
 }

@@ -47,7 +47,7 @@ export async function fit(flow: Flow, data: DataSource | Rows, options: FitOptio
     if (trainer.step > 0.9 * steps) tail.push(loss);
     onStep?.(trainer.step, loss);
   }
-  await flow.settle();
+  await flow.convergeNorms();
   return tail.reduce((a, b) => a + b, 0) / tail.length;
 }
 

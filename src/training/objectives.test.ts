@@ -38,7 +38,7 @@ async function randomFlow(dim: number, kinds: typeof KINDS, engine: Engine, seed
   for (const { name, values } of flow.parameters.list) {
     if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
   }
-  await flow.settle();
+  await flow.convergeNorms();
   return flow;
 }
 

@@ -151,7 +151,7 @@ async function imageTrainer(noise: "uniform" | "variational", asked?: Parameters
   });
   const flow = await Flow.create(declaration, { engine: new ReferenceEngine(), seed: 5, capacity: 4 });
   randomise(flow.parameters, testRandom(6), 2);
-  await flow.settle();
+  await flow.convergeNorms();
   const options = { steps: 9, batch: 6, seed: 3, learningRate: Number.MIN_VALUE, l2: 0 };
   return new Trainer(flow, constantImages(asked), options, alone);
 }
@@ -234,14 +234,14 @@ async function behind(flow: Flow): Promise<number> {
 
 describe("the trained model", () => {
   it("has weights at their limits, whatever the last steps did", async () => {
-    const [stale, settled] = [await trainer(), await trainer()];
-    for (const training of [stale, settled]) {
+    const [stale, finished] = [await trainer(), await trainer()];
+    for (const training of [stale, finished]) {
       await advance(training, 1);
       blowUp(training.flow);
     }
     expect(await behind(stale.flow), "power iterations of the last step").toBeGreaterThan(0.1);
-    await settled.finish();
-    expect(await behind(settled.flow), "power iterations of the trained model").toBeLessThan(1e-3);
+    await finished.finish();
+    expect(await behind(finished.flow), "power iterations of the trained model").toBeLessThan(1e-3);
   });
 
   it("is that of a fit, too", async () => {

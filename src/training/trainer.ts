@@ -64,7 +64,7 @@ export interface TrainingState {
   average?: Float64Array | undefined;
 }
 
-/** Numbers between the gradient and the blames in what pieces of a batch are summed to. */
+/** Numbers between the gradient and the counts of passes that failed in what pieces of a batch are summed to. */
 const SCALARS = 4;
 /** Steps from one at which also convolutions of wide margins are certified to the next. */
 const CERTAIN_EVERY = 50;
@@ -90,7 +90,7 @@ export class Trainer {
   readonly #samples: Float64Array;
   /**
    * What pieces are summed to: the gradient of the flow, not yet pulled back; the loss, the unconverged samples, the network's evaluations, the solves;
-   * one blame a bijection.
+   * of each bijection the passes in which its output was the first that was not finite.
    */
   readonly #sum: Float64Array;
   /** Steps done so far. */
@@ -160,13 +160,13 @@ export class Trainer {
     const { batch } = this.options;
     const { gradientLength } = flow.gradients;
     const scalars = values.subarray(gradientLength, gradientLength + SCALARS).fill(0);
-    const blames = values.subarray(gradientLength + SCALARS).fill(0);
+    const failedPasses = values.subarray(gradientLength + SCALARS).fill(0);
     // From zero for every piece: sums of fractions would otherwise depend on what this rank has done before.
     for (const { counts } of flow.chain.bijections) if (counts) Object.assign(counts, emptyCounts());
     for (const [samples, count, key] of this.#passes(piece, this.#pieces, this.#samples)) {
       await this.#objective.write(samples, count, key);
       const sum = await this.#objective.pass(samples, count, 1 / batch, key);
-      if (!Number.isFinite(sum)) blames[await this.#firstNotFinite(count)]++;
+      if (!Number.isFinite(sum)) failedPasses[await this.#firstNotFinite(count)]++;
       scalars[0] += sum / batch;
     }
     await flow.gradients.takeGradient(values.subarray(0, gradientLength));
@@ -314,7 +314,7 @@ export class Trainer {
   /** Turns the flow into the trained model: averaged weights where asked for, and spectral norms at their limits. */
   async finish(): Promise<void> {
     this.#average?.apply();
-    await this.flow.settle();
+    await this.flow.convergeNorms();
   }
 }
 

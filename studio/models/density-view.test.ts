@@ -10,7 +10,7 @@ const part = (index: number, f: (x: number, y: number) => number) => {
     f(left + (i % SIDE) * STRIDE, bottom + Math.floor(i / SIDE) * STRIDE),
   );
 };
-const settle = (view: DensityView) => {
+const advanceToEnd = (view: DensityView) => {
   for (let frame = 0; view.advance(100); frame++) expect(frame).toBeLessThan(50);
 };
 const smooth = (x: number, y: number) => 1 + Math.sin(x / 9) * Math.cos(y / 7);
@@ -23,14 +23,14 @@ it("has every pixel in one part", () => {
 it("shows a whole picture after the first part, and the exact one after all", () => {
   const view = new DensityView();
   view.put(1, 0, part(0, smooth));
-  settle(view);
+  advanceToEnd(view);
   for (let y = 4; y < RESOLUTION - 4; y += 3) {
     for (let x = 4; x < RESOLUTION - 4; x += 3) {
       expect(Math.abs(view.shown[y * RESOLUTION + x] - smooth(x, y))).toBeLessThan(0.12);
     }
   }
   for (let i = 1; i < PARTS.length; i++) view.put(1, i, part(i, smooth));
-  settle(view);
+  advanceToEnd(view);
   view.shown.forEach((value, i) => {
     expect(value).toBeCloseTo(smooth(i % RESOLUTION, Math.floor(i / RESOLUTION)), 2);
   });
@@ -45,11 +45,11 @@ it("forgets what a model that diverged has sent", () => {
       part(i, (x) => (x % 3 === 0 ? Number.NaN : x % 3 === 1 ? Number.POSITIVE_INFINITY : 1e35)),
     );
   });
-  settle(view);
+  advanceToEnd(view);
   PARTS.forEach((_, i) => {
     view.put(2, i, part(i, smooth));
   });
-  settle(view);
+  advanceToEnd(view);
   expect(view.most).toBeCloseTo(2, 1);
   view.shown.forEach((value, i) => {
     expect(value).toBeCloseTo(smooth(i % RESOLUTION, Math.floor(i / RESOLUTION)), 2);

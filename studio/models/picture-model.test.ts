@@ -14,13 +14,13 @@ async function modelOf(steep: boolean) {
   const flow = await Flow.create(declaration);
   if (steep) unlimit(flow.parameters, 12);
   flow.prepare();
-  const told: PictureNews[] = [];
-  const model = await PictureModel.create(declaration, EXTENT, (news) => told.push(news));
+  const sent: PictureNews[] = [];
+  const model = await PictureModel.create(declaration, EXTENT, (news) => sent.push(news));
   model.load({ step: 7, parameters: new Map(flow.parameters.list.map((p) => [p.name, p.values.slice()])) });
   const news = async (ask: () => Promise<void>) => {
-    told.length = 0;
+    sent.length = 0;
     await ask();
-    return told.slice();
+    return sent.slice();
   };
   return { flow, model, news };
 }

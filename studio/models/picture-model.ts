@@ -130,7 +130,7 @@ export class PictureModel {
     // The finished model is another one: its spectral norms have converged.
     const finished = await Flow.create(flow.declaration);
     finished.parameters.load(new Map(flow.parameters.list.map((p) => [p.name, p.values])), "the model");
-    await finished.settle();
+    await finished.convergeNorms();
     finished.steps = step;
     const source = rowSource(task.data);
     const failures = new FailedRows();

@@ -100,8 +100,8 @@ class News {
   #evaluations = 0;
   #unconverged = 0;
   #milliseconds = 0;
-  #told = 0;
-  #stateTold = performance.now();
+  #lastNews = 0;
+  #lastState = performance.now();
 
   add(result: StepResult, milliseconds: number): void {
     this.#losses.push(result.loss);
@@ -112,15 +112,15 @@ class News {
 
   tellNowAndThen(rank0: Trainer): void {
     const now = performance.now();
-    if (now - this.#told >= (until - rank0.step < FEW_STEPS ? SOON_MS : NEWS_MS)) this.tell(rank0.step);
-    if (now - this.#stateTold >= STATE_MS) {
-      this.#stateTold = now;
+    if (now - this.#lastNews >= (until - rank0.step < FEW_STEPS ? SOON_MS : NEWS_MS)) this.tell(rank0.step);
+    if (now - this.#lastState >= STATE_MS) {
+      this.#lastState = now;
       tell({ kind: "state", state: rank0.state() });
     }
   }
 
   tell(step: number): void {
-    this.#told = performance.now();
+    this.#lastNews = performance.now();
     const count = this.#losses.length;
     if (count === 0) return;
     tell({

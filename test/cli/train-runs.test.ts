@@ -100,10 +100,10 @@ it.skipIf(process.platform !== "linux")(
       while (lines() < already + 3 && child.exitCode === null) await sleep(20);
       return { child, end, children: childrenOf(child) };
     };
-    const told = await begin();
-    expect(told.children).toHaveLength(2);
-    told.child.kill("SIGINT");
-    const stopped = await told.end;
+    const interrupted = await begin();
+    expect(interrupted.children).toHaveLength(2);
+    interrupted.child.kill("SIGINT");
+    const stopped = await interrupted.end;
     expect(stopped.stderr).toMatch(
       /\nmonotone-flows: stopped; the same command goes on from the checkpoints\n$/,
     );
@@ -118,7 +118,7 @@ it.skipIf(process.platform !== "linux")(
       /\nmonotone-flows: the training of 2spirals-[\w-]+ was killed by SIGKILL; the same command goes on from its last checkpoint\n$/,
     );
     expect(ended.code).toBe(1);
-    for (const pid of [...told.children, ...killed.children]) {
+    for (const pid of [...interrupted.children, ...killed.children]) {
       expect(() => process.kill(pid, 0)).toThrow("ESRCH");
     }
   },

@@ -46,7 +46,7 @@ export function unlimit(parameters: Parameters, factor: number): void {
   }
 }
 
-/** A small random network with its spectral norms settled; `prepare` is left to the caller. */
+/** A small random network whose spectral norms have converged; `prepare` is left to the caller. */
 export function smallNetwork(engine: Engine, options: NetworkOptions = {}) {
   const { dim = 2, seed = 0, weightScale = 1, ...declaration } = options;
   const parameters = new Parameters();

@@ -97,7 +97,7 @@ export async function cached<T>(
   try {
     output(cache, () => {
       unmake = makeFolder(cache);
-      sweep(cache);
+      removeLeftovers(cache);
       evict(cache, source);
       mkdirSync(partial);
     });
@@ -110,7 +110,7 @@ export async function cached<T>(
       const entry: Entry<T> = { source, files: Object.fromEntries(files), content };
       writeFileSync(join(partial, ENTRY), JSON.stringify({ ...entry, seal: sealOf(entry) }));
     });
-    settle(partial, folder);
+    putInPlace(partial, folder);
     return { folder, content };
   } catch (error) {
     try {
@@ -122,7 +122,7 @@ export async function cached<T>(
 }
 
 /** Puts a complete folder in its place, unless another process was faster. */
-function settle(partial: string, folder: string): void {
+function putInPlace(partial: string, folder: string): void {
   output(folder, () => {
     try {
       renameSync(partial, folder);
@@ -172,7 +172,7 @@ function intactEntry<T>(folder: string): Entry<T> | null {
 }
 
 /** Removes what processes that were killed have left. */
-function sweep(cache: string): void {
+function removeLeftovers(cache: string): void {
   for (const name of readdirSync(cache).filter((name) => name.endsWith(PARTIAL))) {
     const path = join(cache, name);
     try {

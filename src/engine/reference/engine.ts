@@ -30,7 +30,7 @@ export class ReferenceEngine implements Engine {
   readonly epsilon = 2 ** -52;
   readonly laneMultiple = 1;
   readonly preferredBatch = 128;
-  #status: NewtonStatus = { residual: 0, open: 0, settled: 0, givenUp: 0 };
+  #status: NewtonStatus = { residual: 0, open: 0, doneResidual: 0, givenUp: 0 };
 
   tensor(length: number): ReferenceTensor {
     return { start: 0, length, values: new Float64Array(length) };
@@ -290,7 +290,7 @@ export class ReferenceEngine implements Engine {
     const residualRow = (i: number) => d + i;
     const stepRow = (i: number) => 2 * d + i;
     const [normRow, relativeRow, trialRow, runRow] = [3 * d, 3 * d + 1, 3 * d + 2, 3 * d + 3];
-    this.#status = { residual: 0, open: 0, settled: 0, givenUp: 0 };
+    this.#status = { residual: 0, open: 0, doneResidual: 0, givenUp: 0 };
     const status = this.#status;
     for (let l = 0; l < w.lanes; l++) {
       const residual = new Float64Array(d);
@@ -330,7 +330,7 @@ export class ReferenceEngine implements Engine {
       }
       status.residual = Math.max(status.residual, relative);
       if (!converged && trial !== 0) list[status.open++] = l;
-      else status.settled = Math.max(status.settled, relative);
+      else status.doneResidual = Math.max(status.doneResidual, relative);
       if (!converged && trial === 0) status.givenUp++;
     }
   }

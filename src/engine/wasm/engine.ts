@@ -441,8 +441,8 @@ export class WasmEngine implements Engine {
 
   async newtonStatus(): Promise<NewtonStatus> {
     const { start } = this.#status;
-    const [residual, open, settled, givenUp] = this.#numbers.subarray(start, start + 4);
-    return { residual, open, settled, givenUp };
+    const [residual, open, doneResidual, givenUp] = this.#numbers.subarray(start, start + 4);
+    return { residual, open, doneResidual, givenUp };
   }
 }
 

@@ -24,7 +24,7 @@ async function randomFlow(index: number): Promise<Flow> {
   const flow = await Flow.create(configOf(variants[index], small, 0).flow);
   randomise(flow.parameters, testRandom(70), 2);
   for (const b of flow.chain.bijections) if (b instanceof Actnorm) b.logScale.values[0] = Math.log(2);
-  await flow.settle();
+  await flow.convergeNorms();
   return flow;
 }
 

@@ -32,7 +32,8 @@ const DIM = 8;
 const WIDTH = 16;
 /** Of every weight, and of every concatenation: near 1, so that what is lost is not lost there. */
 const NORM = 0.999;
-const SETTLED = 100;
+/** Rounds of power iteration on each network's weights. */
+const ROUNDS = 100;
 
 /** The norms for one kind of network; the same seed gives the same weights, inputs and directions to every activation. */
 export async function gradientNorms(options: GradientNormOptions): Promise<GradientNorms> {
@@ -71,7 +72,7 @@ export async function gradientNorms(options: GradientNormOptions): Promise<Gradi
   for (let n = 0; n < networks; n++) {
     random.seek(depth, 1 + n);
     for (const parameter of parameters.list) if (/weight/.test(parameter.name)) draw(parameter, law, random);
-    void network.iterate(SETTLED); // Matrices: at once.
+    void network.iterate(ROUNDS); // Matrices: at once.
     network.prepare();
     fill();
     engine.combine(views.input, 1, input);

@@ -64,9 +64,9 @@ export interface Optimisation {
 }
 
 /** Power iterations at a time, and how often at most, until every weight keeps its limit. */
-const SETTLING = 500;
-const MAX_SETTLING = 20;
-/** How much lower than asked for the limits are set: what settled power iterations may miss. */
+const ROUNDS = 500;
+const MAX_REPEATS = 20;
+/** How much lower than asked for the limits are set: what power iterations that have converged may miss. */
 const SAFETY = 1e-6;
 /** Adam's step size sinks to this part of itself. */
 const LAST_RATE = 0.02;
@@ -119,7 +119,7 @@ export class LipschitzMap {
     const capacity = paddedLanes(engine, options.capacity);
     const place = (rows: number) => matrix(engine.tensor(rows * capacity), rows, capacity);
     [this.#input, this.#out, this.#logDet] = [place(dim), place(dim), place(1)];
-    this.settle();
+    this.convergeNorms();
   }
 
   /** The certified upper bound on Lip(G). */
@@ -128,9 +128,9 @@ export class LipschitzMap {
   }
 
   /** Iterates the spectral norms until the certified bound is what was asked for, or no better. */
-  settle(): void {
-    for (let n = 0; n < MAX_SETTLING; n++) {
-      void this.network.iterate(SETTLING); // Matrices: at once.
+  convergeNorms(): void {
+    for (let n = 0; n < MAX_REPEATS; n++) {
+      void this.network.iterate(ROUNDS); // Matrices: at once.
       this.network.prepare();
       if (this.lipschitzBound <= this.#options.lipschitz) return;
     }
@@ -195,7 +195,7 @@ export class LipschitzMap {
   /** Takes the weights of a network of the same shape, and normalises them to this one's own Lipschitz bound. */
   takeWeights(from: LipschitzMap): void {
     this.#parameters.load(new Map(from.#parameters.list.map((p) => [p.name, p.values])), "the network");
-    this.settle();
+    this.convergeNorms();
   }
 
   /** Descends on a loss of F(x) and its log-determinants, from the weights at hand. */
