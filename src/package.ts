@@ -1,16 +1,18 @@
-/** Where this program's package lies, and what its package.json says. */
-import { existsSync, readFileSync } from "node:fs";
+/** Where this program's package lies. */
+import { existsSync } from "node:fs";
+import { FlowError } from "./errors.js";
 
-/** The folder of the nearest package.json over this file, which stands deeper once it is compiled. */
-function nearest(folder: URL): URL {
-  return existsSync(new URL("package.json", folder)) ? folder : nearest(new URL("../", folder));
+/**
+ * The package's own folder: that of the nearest package.json over this file, which stands deeper once it is compiled. Throws
+ * an `internal` error where there is none, as over a bundle, most of which needs none.
+ */
+export function packageRoot(): URL {
+  for (let folder = new URL("./", import.meta.url); ; folder = new URL("../", folder)) {
+    if (existsSync(new URL("package.json", folder))) return folder;
+    if (folder.pathname !== new URL("../", folder).pathname) continue;
+    throw new FlowError(
+      "internal",
+      `the files of the package are not there: no package.json over ${import.meta.url}; leave the package out of the bundle`,
+    );
+  }
 }
-
-/** The package's own folder. */
-export const packageRoot = nearest(new URL("./", import.meta.url));
-
-const manifest: { version: string; description: string } = JSON.parse(
-  readFileSync(new URL("package.json", packageRoot), "utf8"),
-);
-
-export const { version, description } = manifest;

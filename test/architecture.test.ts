@@ -33,6 +33,7 @@ const FOUNDATIONS = [
   "files.ts",
   "kinds.ts",
   "linear-algebra.ts",
+  "manifest.ts",
   "package.ts",
   "shape.ts",
   "table.ts",

@@ -12,4 +12,4 @@ import { packageRoot } from "../../src/package.js";
 const rows = readDigitsCsv(process.argv[2]);
 const bytes = Buffer.concat([idxHeader([rows.length / digitsRow, digitsRow]), rows]);
 digitsFrom(bytes);
-writeFileSync(new URL(digitsAsset, packageRoot), gzipSync(bytes, { level: 9 }));
+writeFileSync(new URL(digitsAsset, packageRoot()), gzipSync(bytes, { level: 9 }));

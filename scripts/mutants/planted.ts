@@ -273,6 +273,13 @@ const PLANTED: readonly Planted[] = [
   ...at("src/bases/normal.ts", [
     ["the same latent for all samples", "random.seek(0, i)", "random.seek(0, 0)"],
   ]),
+  ...at("src/bijections/index.ts", [
+    [
+      "other threads do not import what registers a bijection",
+      "for (const module of modules) await",
+      "for (const module of modules.slice(0, 0)) await",
+    ],
+  ]),
   ...at("src/bases/host-base.ts", [
     ["the same draw of a base for all samples", "random.seek(0, i)", "random.seek(0, 0)"],
     ["a base's gradient from the steps before", "gradient.fill(0);", ";"],

@@ -7,7 +7,7 @@ import { parseJson } from "../flows/json.js";
 import { saveFlow } from "../flows/model-files.js";
 import { sha256 } from "../flows/sha256.js";
 import { type CheckpointInfo, importCheckpoint, inspectCheckpoint } from "../interchange/import.js";
-import { version } from "../package.js";
+import { version } from "../manifest.js";
 import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
 import { flagOf } from "./advice.js";
 import { aligned, remark, report } from "./output.js";

@@ -1,6 +1,6 @@
 /** The commands. */
 import { Command } from "commander";
-import { description, version } from "../package.js";
+import { description, version } from "../manifest.js";
 
 /** An error of commander as one sentence on one line. */
 const oneLine = (text: string) =>

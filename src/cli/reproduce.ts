@@ -5,7 +5,7 @@ import { check, FlowError, quoted } from "../errors.js";
 import type { Reproduction, ReproductionOptions } from "../experiments/reproduction.js";
 import { ReproductionFolder } from "../experiments/reproduction-folder.js";
 import { reproductions } from "../experiments/reproductions.js";
-import { version } from "../package.js";
+import { version } from "../manifest.js";
 import { integer, threadCount } from "./options.js";
 import { aligned, remark, report } from "./output.js";
 import { duration } from "./progress.js";

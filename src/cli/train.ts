@@ -7,7 +7,7 @@ import { judgeCost } from "../flows/cost.js";
 import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
 import { type Flow, samplesAPass } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
-import { version } from "../package.js";
+import { version } from "../manifest.js";
 import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../presets/data.js";
 import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../presets/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../presets/presets.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
-import { version } from "../../src/package.js";
+import { version } from "../../src/manifest.js";
 import { snapshot, start, temporary } from "./cli.js";
 
 type TrainRuns = typeof import("../../src/experiments/train-runs.js");

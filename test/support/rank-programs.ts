@@ -20,8 +20,11 @@ export type Death = "throws" | "exits" | "fails later";
 /** Before it has done anything, or when it has taken part for a while. */
 export type When = "at the start" | "midway";
 
-/** Compiles the programs, until the end of the tests of the file that calls this. */
-export async function rankPrograms() {
+/**
+ * Compiles the programs, until the end of the tests of the file that calls this, and with them other modules, by name, that
+ * their threads import.
+ */
+export async function rankPrograms(others: Readonly<Record<string, URL>> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "monotone-flows-ranks-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   await build({
@@ -32,15 +35,23 @@ export async function rankPrograms() {
       ssr: true,
       outDir: folder,
       rollupOptions: {
-        input: Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, path(module)])),
+        input: {
+          ...Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, path(module)])),
+          ...Object.fromEntries(
+            Object.entries(others).map(([name, module]) => [name, fileURLToPath(module)]),
+          ),
+        },
         output: { entryFileNames: "[name].mjs", chunkFileNames: "[hash].mjs" },
       },
     },
   });
 
+  /** The address of a compiled module. */
+  const address = (name: string) => pathToFileURL(join(folder, `${name}.mjs`)).href;
+
   /** A worker drops the query of the address that it starts from, an import does not. */
   function program(name: keyof typeof modules, query = ""): RankProgram {
-    const code = `import "${pathToFileURL(join(folder, `${name}.mjs`))}${query}"`;
+    const code = `import "${address(name)}${query}"`;
     return {
       node: () => new URL(`data:text/javascript,${encodeURIComponent(code)}`),
       web() {
@@ -50,6 +61,7 @@ export async function rankPrograms() {
   }
 
   return {
+    address,
     training: program("training"),
     mapping: program("mapping"),
     /** A rank, for training or for mapping, that dies. */

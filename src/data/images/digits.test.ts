@@ -7,7 +7,7 @@ import { packageRoot } from "../../package.js";
 import { decodeDigits, digitsAsset, digitsFrom, fetchDigits } from "./digits.js";
 import type { ImageData } from "./image-set.js";
 
-const packed = new Uint8Array(readFileSync(new URL(digitsAsset, packageRoot)));
+const packed = new Uint8Array(readFileSync(new URL(digitsAsset, packageRoot())));
 const unpacked = new Uint8Array(gunzipSync(packed));
 const HEADER = 12;
 const ROW = 65;

@@ -18,7 +18,7 @@ import { type RawSet, type ReadAt, type Records, recordImages } from "./records.
  */
 export function openImageData(source: ImageSource): ImageData {
   if (source.kind === "digits") {
-    const path = fileURLToPath(new URL(digitsAsset, packageRoot));
+    const path = fileURLToPath(new URL(digitsAsset, packageRoot()));
     try {
       return digitsFrom(gunzipSync(readFileSync(path)), path);
     } catch (cause) {

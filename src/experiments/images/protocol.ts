@@ -5,7 +5,7 @@
 import { holdsImages, whatImagesNeed } from "../../data/images/index.js";
 import { check } from "../../errors.js";
 import { imageFlow } from "../../flows/image-flow.js";
-import { version } from "../../package.js";
+import { version } from "../../manifest.js";
 import { type ResolvedData, resolveData } from "../../presets/data.js";
 import { type ImagePreset, imagePresets } from "../../presets/image-presets.js";
 import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";

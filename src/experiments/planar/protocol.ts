@@ -4,7 +4,7 @@
  */
 import { toyDensities } from "../../data/toy/index.js";
 import { type FlowDeclaration, monotoneFlow } from "../../flows/declaration.js";
-import { version } from "../../package.js";
+import { version } from "../../manifest.js";
 import { improvedTraining, planar } from "../../presets/presets.js";
 import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";
 

@@ -1,5 +1,5 @@
 /** The configuration of a variant's run directory. */
-import { version } from "../../package.js";
+import { version } from "../../manifest.js";
 import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";
 import { declarationOf, type Protocol, type Variant } from "./protocol.js";
 
