@@ -5,7 +5,7 @@ import { expectClose } from "../../test/support/close.js";
 import { seeded } from "../../test/support/property.js";
 import { Scene } from "../../test/support/scene.js";
 import { activation, activations } from "../activations/index.js";
-import { spectralNormBound } from "../networks/spectral-norm.js";
+import { spectralNormBound } from "../networks/matrix-norm-bound.js";
 import { type Engine, lanesOf, type Matrix, matrix, newtonStateRows, TAPS } from "./engine.js";
 import { numbers, type PointwiseMap } from "./pointwise.js";
 import { ReferenceEngine } from "./reference/engine.js";

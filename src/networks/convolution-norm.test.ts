@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { convolutionNormBound } from "./convolution-norm.js";
-import { spectralNormBound } from "./spectral-norm.js";
+import { spectralNormBound } from "./matrix-norm-bound.js";
 
 interface Convolution {
   readonly outputs: number;

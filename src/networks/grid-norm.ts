@@ -18,8 +18,9 @@ import {
 import type { Parameter, ParameterMaker } from "../model/parameters.js";
 import type { Random } from "../model/random.js";
 import { convolutionNormBound } from "./convolution-norm.js";
+import { normalise } from "./power-iteration.js";
 import { type Effort, RunningBound } from "./running-bound.js";
-import { normalise, type SpectralNorm } from "./spectral-norm.js";
+import type { SpectralNorm } from "./spectral-norm.js";
 
 /**
  * How far a norm is taken to be above what power iteration has found, at most: it ends when a round changes a norm by less

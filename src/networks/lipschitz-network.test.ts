@@ -11,7 +11,8 @@ import { ReferenceEngine } from "../engine/reference/engine.js";
 import { collectGradient } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { LipschitzNetwork } from "./lipschitz-network.js";
-import { MatrixNorm, spectralNormBound } from "./spectral-norm.js";
+import { MatrixNorm } from "./matrix-norm.js";
+import { spectralNormBound } from "./matrix-norm-bound.js";
 
 const engine = new ReferenceEngine();
 const KINDS = [

@@ -8,11 +8,11 @@ import type { Random } from "../model/random.js";
 import { Certificate } from "./certificate.js";
 import type { NetworkDeclaration } from "./declaration.js";
 import { EffectiveWeights } from "./effective-weights.js";
+import { MatrixNorm } from "./matrix-norm.js";
 import { Normalisation } from "./normalisation.js";
 import { type NetworkParameters, networkParameters } from "./parameters.js";
 import { PlacedActivation } from "./placed-activation.js";
 import { type NetworkPlan, planNetwork } from "./plan.js";
-import { MatrixNorm } from "./spectral-norm.js";
 import { type Step, Sweeps } from "./sweeps.js";
 import { lanesASample, makeViews, makeWorkspace, type Views, type Workspace } from "./workspace.js";
 

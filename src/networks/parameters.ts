@@ -5,8 +5,9 @@ import type { Parameter, ParameterMaker } from "../model/parameters.js";
 import type { Random } from "../model/random.js";
 import type { NetworkDeclaration } from "./declaration.js";
 import { GridNorm } from "./grid-norm.js";
+import { MatrixNorm } from "./matrix-norm.js";
 import type { NetworkPlan } from "./plan.js";
-import { MatrixNorm, type SpectralNorm } from "./spectral-norm.js";
+import type { SpectralNorm } from "./spectral-norm.js";
 
 export interface LayerParameters {
   readonly weight: Parameter;

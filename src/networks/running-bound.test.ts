@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Parameter } from "../model/parameters.js";
+import { spectralNormBound } from "./matrix-norm-bound.js";
 import { type Effort, RunningBound } from "./running-bound.js";
-import { spectralNormBound } from "./spectral-norm.js";
 
 const weight = (values: number[]): Parameter => ({
   ...{ name: "w", owner: "", shape: [2, 3], learned: true, learnFrom: 0, gradient: new Float64Array(0) },

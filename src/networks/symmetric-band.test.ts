@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { spectralNormBound } from "./spectral-norm.js";
+import { spectralNormBound } from "./matrix-norm-bound.js";
 import { SymmetricBand } from "./symmetric-band.js";
 
 const bands = fc
