@@ -1,7 +1,7 @@
 /** A model of images: the digits' that comes along, or one that was opened. */
 import { signal } from "@preact/signals";
 import { type FlowDeclaration, parseDeclaration, parseJson } from "../library.js";
-import { type Contents, configOf, partsOf } from "./model-files.js";
+import { type Config, type Contents, configOf, partsOf } from "./model-files.js";
 
 export interface ImageModel {
   readonly title: string;
@@ -9,8 +9,8 @@ export interface ImageModel {
   readonly declaration: Uint8Array;
   readonly weights: Uint8Array;
   readonly image: NonNullable<FlowDeclaration["image"]>;
-  /** Steps of its training, where the files say so. */
-  readonly steps: number | null;
+  /** What its run's configuration says. */
+  readonly config: Config;
 }
 
 export const openedImages = signal<ImageModel | null>(null);
@@ -20,5 +20,5 @@ export function imageModel(contents: Contents, title: string): ImageModel | null
   const { declaration, weights } = partsOf(contents, title);
   const { image } = parseDeclaration(parseJson(declaration, "flow.json"), "flow.json");
   if (!image) return null;
-  return { title, declaration, weights, image, steps: configOf(contents).training?.steps ?? null };
+  return { title, declaration, weights, image, config: configOf(contents) };
 }

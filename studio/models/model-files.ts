@@ -1,6 +1,6 @@
 /** The files of a model: a run directory, its ZIP file, or flow.json and model.safetensors, dropped, chosen or fetched. */
 import { unzipSync } from "fflate";
-import { checkListed, parseManifest } from "../library.js";
+import { checkListed, type Flow, parseManifest } from "../library.js";
 
 /** By name. */
 export type Contents = ReadonlyMap<string, Uint8Array>;
@@ -9,6 +9,8 @@ export type Contents = ReadonlyMap<string, Uint8Array>;
 export interface Config {
   data?: { kind?: string; name?: string; columns?: string[] };
   training?: { seed?: number; steps?: number };
+  /** Of a model that was imported: where it comes from. */
+  origin?: unknown;
 }
 
 /** Larger files are no models that a page could work with. */
@@ -78,3 +80,7 @@ export function configOf(contents: Contents): Config {
     throw new Error("config.json is not valid JSON; it may be half written", { cause });
   }
 }
+
+/** Steps of a model's training: those that the weights tell, or else those that its run was to have; null if not known. */
+export const stepsOf = ({ steps }: Pick<Flow, "steps">, { training, origin }: Config): number | null =>
+  steps ?? (origin ? null : (training?.steps ?? null));

@@ -3,7 +3,7 @@ import { type Signal, signal } from "@preact/signals";
 import { decodeFlow, parseCsv, type RowJob, Table, tableJob, toyDensity } from "../library.js";
 import { extentOf, SQUARE } from "./data.js";
 import type { Extent } from "./messages.js";
-import { type Config, type Contents, configOf, partsOf } from "./model-files.js";
+import { type Config, type Contents, configOf, partsOf, stepsOf } from "./model-files.js";
 import { Pictures } from "./pictures.js";
 import { uncertifiedInWords } from "./uncertified.js";
 
@@ -45,7 +45,7 @@ export async function openedFrom(contents: Contents, title: string): Promise<Ope
   const around = (j: 0 | 1) =>
     s ? [s.mean[j] - 3.2 * s.deviation[j], s.mean[j] + 3.2 * s.deviation[j]] : [];
   const extent = found?.extent ?? (s ? ([...around(0), ...around(1)] as unknown as Extent) : SQUARE);
-  const steps = flow.steps ?? config.training?.steps ?? null;
+  const steps = stepsOf(flow, config);
   return {
     title,
     extent,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { decodeFlow, encodeFlow } from "../../src/flows/model-encoding.js";
 import { run, temporary } from "../cli/cli.js";
 import { type Studio, startStudio } from "../cli/studio.js";
 import { describeInChromium, launch, openPage, PATIENCE } from "./chromium.js";
@@ -85,6 +86,17 @@ describeInChromium("the studio's images", { timeout: 120_000 }, () => {
       file("model.safetensors", weights.subarray(0, 50_000)),
     ]);
     await page.getByRole("alert").filter({ hasText: "model.safetensors is cut short" }).waitFor();
+
+    // The weights know better than the configuration, which says how many steps there were to be.
+    const stopped = await decodeFlow({ declaration: flow, weights });
+    stopped.steps = 120;
+    const encoded = encodeFlow(stopped);
+    await input.setInputFiles([
+      file("flow.json", Buffer.from(encoded.declaration)),
+      file("model.safetensors", Buffer.from(encoded.weights)),
+      file("config.json", readFileSync(filesOf(shipped("digits"))[2])),
+    ]);
+    await page.getByText("120 steps, 17 levels").waitFor();
     await page.getByRole("combobox", { name: "Model" }).selectOption("digits");
     await page.getByRole("heading", { name: "Samples of digits" }).waitFor();
     await drawn(page, 64);

@@ -47,6 +47,8 @@ export interface Cotangents {
 export interface Mapped {
   readonly out: Table;
   readonly logDet: Float64Array;
+  /** Rows whose solve missed its tolerance, or whose result is not finite: of maps their numbers are NaN. */
+  readonly failed: readonly number[];
 }
 
 /** One step of Adam at a time, of so much, down the loss whose cotangents are given; returns what was mapped before it. */
@@ -146,18 +148,20 @@ export class LipschitzMap {
     );
   }
 
-  forward(formulation: Formulation, x: Table): Promise<Mapped> {
-    return this.#map(formulation, "forward", x);
+  async forward(formulation: Formulation, x: Table): Promise<Mapped> {
+    return withoutFailed(await this.#map(formulation, "forward", x));
   }
 
-  inverse(formulation: Formulation, y: Table): Promise<Mapped> {
-    return this.#map(formulation, "inverse", y);
+  async inverse(formulation: Formulation, y: Table): Promise<Mapped> {
+    return withoutFailed(await this.#map(formulation, "inverse", y));
   }
 
   async #map(formulation: Formulation, direction: "forward" | "inverse", samples: Table): Promise<Mapped> {
     const { rows, columns } = samples;
     const lanes = paddedLanes(this.#engine, rows);
     const [input, out, logDet] = this.#places(rows);
+    const { counts } = this.#blocks[formulation];
+    counts.unconvergedLanes = [];
     this.#engine.write(input.tensor, channels(samples.values, rows, columns, lanes));
     this.#engine.fill(logDet, 0);
     await this.#blocks[formulation][direction](out, input, logDet, FRESH);
@@ -168,7 +172,11 @@ export class LipschitzMap {
       all[i] = values[(i % columns) * lanes + Math.floor(i / columns)];
     });
     await this.#engine.read(logDet.tensor, result.logDet);
-    return result;
+    const missed = new Set(counts.unconvergedLanes);
+    const failed = Array.from({ length: rows }, (_, i) => i).filter(
+      (i) => missed.has(i) || !Number.isFinite(result.logDet[i]) || !result.out.row(i).every(Number.isFinite),
+    );
+    return { ...result, failed };
   }
 
   /** Input, output and log-determinant for so many samples: rows stand next to each other. */
@@ -211,7 +219,8 @@ export class LipschitzMap {
       await block.iterate();
       block.prepare();
       this.#parameters.gradient.fill(0);
-      const mapped = await this.forward(formulation, x);
+      // As in all training: a sample whose solve missed its tolerance is of use all the same.
+      const mapped = await this.#map(formulation, "forward", x);
       const bars = loss(mapped);
       this.#engine.write(outputBar.tensor, channels(bars.output ?? zeros, rows, columns, lanes));
       this.#engine.write(logDetBar.tensor, channels(bars.logDet ?? zeros, rows, 1, lanes));
@@ -221,6 +230,15 @@ export class LipschitzMap {
       return mapped;
     };
   }
+}
+
+/** No number comes from a failed computation. */
+function withoutFailed(mapped: Mapped): Mapped {
+  for (const i of mapped.failed) {
+    mapped.out.row(i).fill(Number.NaN);
+    mapped.logDet[i] = Number.NaN;
+  }
+  return mapped;
 }
 
 /** From 1 to almost nothing along half a cosine, while `share` goes from 0 to 1. */

@@ -6,8 +6,8 @@ export type ImagesOrder =
   | { kind: "sample"; turn: number; first: number; count: number; seed: number; temperature: number };
 
 export type ImagesNews =
-  /** `uncertified`: what is said of a model that is not certified. */
-  | { kind: "opened"; parameters: number; uncertified: string | null }
+  /** `steps`: of its training, as its weights tell; `uncertified`: what is said of a model that is not certified. */
+  | { kind: "opened"; parameters: number; steps: number | null; uncertified: string | null }
   /** Pixels, 0 to levels - 1: [image][channel][y][x]. Those of images that have failed, so many, are NaN. */
   | { kind: "images"; turn: number; first: number; pixels: Float64Array; failed: number };
 

@@ -170,8 +170,8 @@ function Samples({ now: { wish, done, pixels } }: { now: Sheet }) {
   );
 }
 
-function Facts({ now: { wish, parameters } }: { now: Sheet }) {
-  const { image, steps } = wish.model;
+function Facts({ now: { wish, parameters, steps } }: { now: Sheet }) {
+  const { image } = wish.model;
   return (
     <p class="note">
       {parameters === null ? "The model is being opened…" : `${parameters.toLocaleString("en")} parameters`}

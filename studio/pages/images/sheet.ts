@@ -1,6 +1,7 @@
 /** The sheet of images that is shown, and how it is filled: a few at a time, so that it follows the controls. */
 import { signal } from "@preact/signals";
 import type { ImageModel } from "../../models/image-model.js";
+import { stepsOf } from "../../models/model-files.js";
 import type { WorkerLink } from "../../models/use-worker.js";
 import { type ImagesNews, type ImagesOrder, PIECE } from "./messages.js";
 
@@ -16,6 +17,8 @@ export interface Sheet {
   readonly wish: Wish;
   /** Of the model, once the worker has it. */
   readonly parameters: number | null;
+  /** Of its training, where they are known and the worker has the model. */
+  readonly steps: number | null;
   /** Images that are there; those after them are of the sheet before. */
   readonly done: number;
   /** [image][channel][y][x]; NaN where nothing was ever drawn, or an image has failed. */
@@ -41,9 +44,9 @@ export function begin(wish: Wish, link: WorkerLink<ImagesOrder>): void {
   const pixels = new Float64Array(wish.count * sizeOf(wish.model.image)).fill(Number.NaN);
   if (same) pixels.set(before.pixels.subarray(0, pixels.length));
   turn++;
-  const known = same ? before : { parameters: null, uncertified: null };
-  const { parameters, uncertified } = known;
-  sheet.value = { wish, parameters, uncertified, done: 0, pixels, failed: 0 };
+  const known = same ? before : { parameters: null, steps: null, uncertified: null };
+  const { parameters, steps, uncertified } = known;
+  sheet.value = { wish, parameters, steps, uncertified, done: 0, pixels, failed: 0 };
   if (same) ask(link);
   // A worker may have ended over the model before.
   else if (link.failure.peek() !== null) link.restart();
@@ -78,9 +81,10 @@ export function hear(news: ImagesNews, link: WorkerLink<ImagesOrder>): void {
   owed--;
   const now = sheet.peek();
   if (!now) return;
-  if (news.kind === "opened")
-    sheet.value = { ...now, parameters: news.parameters, uncertified: news.uncertified };
-  else if (news.turn === turn) {
+  if (news.kind === "opened") {
+    const { parameters, uncertified } = news;
+    sheet.value = { ...now, parameters, uncertified, steps: stepsOf(news, now.wish.model.config) };
+  } else if (news.turn === turn) {
     const size = sizeOf(now.wish.model.image);
     const pixels = now.pixels.slice();
     pixels.set(news.pixels, news.first * size);

@@ -15,6 +15,7 @@ serve<ImagesOrder, ImagesNews>(async (order) => {
     return {
       kind: "opened",
       parameters: flow.parameters.values.length,
+      steps: flow.steps,
       uncertified: uncertifiedInWords(flow),
     };
   }

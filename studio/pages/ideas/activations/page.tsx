@@ -238,12 +238,14 @@ export default function Activations() {
                               ]}
                               class={`series-${SERIES[name]} quartiles`}
                             />
-                            <circle
-                              class={`fill-${SERIES[name]}`}
-                              cx={scales.x(shift(p.at))}
-                              cy={scales.y(p.median)}
-                              r={4}
-                            />
+                            {p.median > 0 && (
+                              <circle
+                                class={`fill-${SERIES[name]}`}
+                                cx={scales.x(shift(p.at))}
+                                cy={scales.y(p.median)}
+                                r={4}
+                              />
+                            )}
                           </g>
                         ))}
                       </g>

@@ -171,7 +171,11 @@ export default function Counterexample() {
               }
             >
               <Plot
-                label={`The distance goes from ${short(distances[0])} to ${short(distances[STEPS])} in ${STEPS} steps`}
+                label={
+                  a === -1
+                    ? "There is no solution, and no distance from it"
+                    : `The distance goes from ${short(distances[0])} to ${short(distances[STEPS])} in ${STEPS} steps`
+                }
                 x={[0, STEPS]}
                 y={[1e-8, 1e10]}
                 logY

@@ -11,9 +11,10 @@ export type SlopesOrder =
 export interface SlopeCurve {
   readonly formulation: Formulation;
   readonly aim: Aim | "random";
-  /** F(x) - F(0) and dF/dx on the grid. */
+  /** F(x) - F(0) and dF/dx on the grid; NaN where they failed, at so many points. */
   readonly value: Float32Array;
   readonly slope: Float32Array;
+  readonly failed: number;
 }
 
 export interface SlopesNews {

@@ -5,7 +5,9 @@ import { slopeBounds } from "../../../../src/bijections/slopes.js";
 import { addressSettings, number } from "../../../browser/settings.js";
 import { Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { Notice } from "../../../controls/notice.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";
+import { missing } from "../../../models/missing.js";
 import { useWorker } from "../../../models/use-worker.js";
 import { Curve } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
@@ -66,6 +68,13 @@ export default function Monotonicity() {
   const now = news.value;
   // Curves of another bound would stand outside the cones.
   const curves = now && now.lipschitz <= L + 1e-9 ? now.curves : [];
+  const gone = missing([
+    {
+      failed: curves.reduce((sum, { failed }) => sum + failed, 0),
+      of: POINTS * curves.length,
+      what: "points of the curves",
+    },
+  ]);
   return (
     <Idea
       title="Strong monotonicity"
@@ -85,8 +94,8 @@ export default function Monotonicity() {
                 .filter((c) => c.formulation === name && c.aim === kind.aim)
                 .map((c) => ({ ...c, class: kind.class })),
             );
-            const slopes = own.flatMap(({ slope }) => [...slope]);
-            const range = own.length
+            const slopes = own.flatMap(({ slope }) => [...slope].filter(Number.isFinite));
+            const range = slopes.length
               ? `; drawn slopes from ${fixed(Math.min(...slopes))} to ${fixed(Math.max(...slopes))}`
               : "";
             return (
@@ -190,6 +199,7 @@ export default function Monotonicity() {
                 ? `Trained for ${now.step} steps.`
                 : `Training: step ${now.step} of ${STEPS}.`}
           </p>
+          {gone && <Notice kind="warning">{gone}</Notice>}
           <WorkerFailure link={link} />
         </div>
       }

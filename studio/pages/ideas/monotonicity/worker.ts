@@ -90,12 +90,14 @@ async function curve(
   formulation: Formulation,
   aim: SlopeCurve["aim"],
 ): Promise<SlopeCurve> {
-  const { out, logDet } = await map.forward(formulation, shown);
+  const { out, logDet, failed } = await map.forward(formulation, shown);
   const middle = out.values[(POINTS - 1) / 2];
   return {
     formulation,
     aim,
     value: Float32Array.from(out.values, (y) => y - middle),
     slope: Float32Array.from(logDet, Math.exp),
+    // Without the middle there is no curve.
+    failed: Number.isNaN(middle) ? POINTS : failed.length,
   };
 }

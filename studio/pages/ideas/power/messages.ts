@@ -14,7 +14,7 @@ export interface PowerOrder {
 export interface PowerNews {
   readonly kind: "reached";
   readonly order: PowerOrder;
-  /** Where each formulation carries p. */
+  /** Where each formulation carries p; NaN where that could not be computed. */
   readonly q: Record<Formulation, Point>;
   /** Since the last change of p, the target or the bound. */
   readonly step: number;

@@ -12,8 +12,10 @@ import {
 import { addressSettings, number } from "../../../browser/settings.js";
 import { Choice, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { Notice } from "../../../controls/notice.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";
 import type { Formulation } from "../../../library.js";
+import { missing } from "../../../models/missing.js";
 import { useWorker } from "../../../models/use-worker.js";
 import { Curve } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
@@ -127,9 +129,12 @@ export default function Power() {
       outside: distanceOutside(formulation.name, L, p, target),
     };
   });
+  const lost = rows.filter(({ missed }) => reached && Number.isNaN(missed));
+  const gone = missing([{ failed: lost.length, of: rows.length, what: "images of p" }]);
   const verdict = (row: (typeof rows)[number]) => {
     if (row.arrived && current) return "reached";
     if (!row.possible) return "out of reach";
+    if (lost.includes(row)) return "not known";
     return news.value?.done && current ? "not yet reached" : "on its way";
   };
   return (
@@ -208,15 +213,17 @@ export default function Power() {
                   ))}
                   <circle class="target" cx={x(target[0])} cy={y(target[1])} r={11} />
                   {reached &&
-                    rows.map(({ name, series }) => (
-                      <circle
-                        key={name}
-                        class={`reached fill-${series}`}
-                        cx={x(reached[name][0])}
-                        cy={y(reached[name][1])}
-                        r={6}
-                      />
-                    ))}
+                    rows
+                      .filter((row) => !lost.includes(row))
+                      .map(({ name, series }) => (
+                        <circle
+                          key={name}
+                          class={`reached fill-${series}`}
+                          cx={x(reached[name][0])}
+                          cy={y(reached[name][1])}
+                          r={6}
+                        />
+                      ))}
                 </>
               );
             }}
@@ -296,6 +303,7 @@ export default function Power() {
             <p class="note num" data-testid="power-steps">
               {news.value === null ? "The networks are being made." : `Step ${news.value.step} of ${STEPS}.`}
             </p>
+            {gone && <Notice kind="warning">{gone}</Notice>}
             <WorkerFailure link={link} />
           </div>
           <div class="panel">

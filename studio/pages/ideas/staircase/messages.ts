@@ -14,8 +14,16 @@ export interface StaircaseNews {
   readonly kind: "fits";
   readonly step: number;
   readonly done: boolean;
-  /** For each variant: F(x) on the grid, and the loss of each step of this slice. */
-  readonly fits: readonly { readonly value: Float32Array; readonly losses: readonly number[] }[];
+  /** For each variant. */
+  readonly fits: readonly StaircaseFit[];
+}
+
+export interface StaircaseFit {
+  /** F(x) on the grid; NaN where it failed, at so many points. */
+  readonly value: Float32Array;
+  readonly failed: number;
+  /** The loss of each step of this slice; NaN where a solve of the step missed its tolerance. */
+  readonly losses: readonly number[];
 }
 
 /** Of the grid: the middles of equal cells of [-2, 2]. */

@@ -6,7 +6,9 @@ import { variants } from "../../../../src/experiments/staircase/protocol.js";
 import { addressSettings, number } from "../../../browser/settings.js";
 import { NumberField, Slider } from "../../../controls/fields.js";
 import { Formula } from "../../../controls/formula.js";
+import { Notice } from "../../../controls/notice.js";
 import { WorkerFailure } from "../../../controls/worker-failure.js";
+import { missing } from "../../../models/missing.js";
 import { useWorker } from "../../../models/use-worker.js";
 import { Curve, graphOf } from "../../../plots/curve.js";
 import { Figure } from "../../../plots/figure.js";
@@ -25,6 +27,8 @@ const running = signal(false);
 const news = signal<StaircaseNews | null>(null);
 /** Running means of the losses, a point every few steps. */
 const losses = signal<readonly (readonly [number, number])[][]>(variants.map(() => []));
+/** Steps of each variant whose loss is not known, as a solve missed its tolerance. */
+const unknown = signal<readonly number[]>(variants.map(() => 0));
 /** Weight of a new loss in the running mean. */
 const SHARE = 0.05;
 const SERIES = [1, 4, 3, 2] as const;
@@ -76,6 +80,16 @@ export default function Staircase() {
 
   const now = news.value;
   const step = now?.step ?? 0;
+  const gone = missing(
+    variants.map(({ title }, k) => ({
+      failed: now?.fits[k].failed ?? 0,
+      of: POINTS,
+      what: `points of "${title}"`,
+    })),
+  );
+  const steps = unknown.value.flatMap((count, k) =>
+    count > 0 ? [`${count} of ${step} steps of "${variants[k].title}"`] : [],
+  );
   const least = Math.min(1e-2, ...losses.value.flatMap((line) => line.map(([, loss]) => loss)));
   return (
     <Idea
@@ -137,7 +151,7 @@ export default function Staircase() {
             caption="Running means over about 20 steps."
           >
             <Plot
-              label={`Errors over ${step} steps: ${variants.map(({ title }, k) => `${title} ${short(losses.value[k].at(-1)?.[1] ?? Number.NaN)}`).join(", ")}`}
+              label={`Errors over ${step} steps: ${variants.map(({ title }, k) => `${title} ${losses.value[k].length > 0 ? short(losses.value[k].at(-1)?.[1] ?? Number.NaN) : "not known"}`).join(", ")}`}
               x={[0, settings.steps.value]}
               y={[10 ** Math.floor(Math.log10(Math.max(least, 1e-9))), 3]}
               logY
@@ -169,7 +183,7 @@ export default function Staircase() {
             <button
               type="button"
               class="primary"
-              disabled={now === null || now.done}
+              disabled={now === null || now.done || link.failure.value !== null}
               onClick={() => {
                 running.value = !running.peek();
                 next(link.order);
@@ -210,6 +224,12 @@ export default function Staircase() {
             As in the quick reproduction, smaller than the experiment, which has growth 128, 5000 samples a
             step and 15,000 steps: set these, and wait longer. Other settings begin anew. A hidden page rests.
           </p>
+          {gone && <Notice kind="warning">{gone}</Notice>}
+          {steps.length > 0 && (
+            <Notice kind="warning">
+              {`The errors of ${steps.join(" and ")} are not known, and left out of the means: a solver missed its tolerance.`}
+            </Notice>
+          )}
           <WorkerFailure link={link} />
         </div>
       }
@@ -237,6 +257,7 @@ let made = "";
 function forget(): void {
   made = JSON.stringify(make());
   news.value = null;
+  unknown.value = variants.map(() => 0);
   losses.value = variants.map(() => []);
 }
 
@@ -246,10 +267,14 @@ function note(fits: StaircaseNews): void {
     const longer = [...line];
     let mean = line.at(-1)?.[1];
     fits.fits[k].losses.forEach((loss, i) => {
+      if (!Number.isFinite(loss)) return;
       mean = mean === undefined ? loss : mean + SHARE * (loss - mean);
       if ((first + i) % 5 === 4) longer.push([first + i + 1, mean]);
     });
     return longer;
   });
+  unknown.value = unknown
+    .peek()
+    .map((count, k) => count + fits.fits[k].losses.filter((loss) => !Number.isFinite(loss)).length);
   news.value = fits;
 }

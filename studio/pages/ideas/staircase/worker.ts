@@ -5,6 +5,7 @@ import { alone } from "../../../../src/ranks/communicator.js";
 import { createTrainer } from "../../../../src/training/job.js";
 import { Table, type Trainer } from "../../../library.js";
 import { serve } from "../../../models/serve.js";
+import { fitOf, lossOfStep } from "./fit.js";
 import { POINTS, type StaircaseNews, type StaircaseOrder, xOf } from "./messages.js";
 
 /** How long a slice of training may take. */
@@ -23,14 +24,10 @@ serve<StaircaseOrder, StaircaseNews>(async (order) => {
   const losses: number[][] = trainers.map(() => []);
   const end = performance.now() + SLICE_MS;
   while (order.kind === "go" && trainers[0].step < steps && performance.now() < end) {
-    for (const [i, trainer] of trainers.entries()) losses[i].push((await trainer.advance()).loss);
+    for (const [i, trainer] of trainers.entries()) losses[i].push(await lossOfStep(trainer));
   }
   const fits: StaircaseNews["fits"][number][] = [];
-  for (const [i, { flow }] of trainers.entries()) {
-    flow.prepare();
-    const { z } = await flow.forward(grid);
-    fits.push({ value: Float32Array.from(z.values), losses: losses[i] });
-  }
+  for (const [i, trainer] of trainers.entries()) fits.push(await fitOf(trainer, grid, losses[i]));
   const { step } = trainers[0];
   return { kind: "fits", step, done: step >= steps, fits };
 });
