@@ -39,11 +39,12 @@ export {
   monotoneFlow,
 } from "./flows/declaration.js";
 export { FailedRows } from "./flows/failed-rows.js";
-export { Flow, type Term } from "./flows/flow.js";
+export { Flow } from "./flows/flow.js";
 export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
-export { type FlowPath, flowPath } from "./flows/path.js";
+export { type FlowPath, flowPath, type PathOptions } from "./flows/path.js";
 export type { Samples } from "./flows/samples.js";
+export type { Term } from "./flows/terms.js";
 export { type Exported, exportCheckpoint } from "./interchange/export.js";
 export {
   type CheckpointInfo,

@@ -23,6 +23,7 @@ import { FailedRows } from "./failed-rows.js";
 import type { FlowMaps, MapOptions } from "./flow-maps.js";
 import { checkedSamples, checkedSize, type Samples } from "./samples.js";
 import { supported } from "./support.js";
+import { isSound, sumOf, type Term } from "./terms.js";
 
 /** Pixels a pass, and the fewest and most images: their activations then stay in the second-level cache. */
 const PIXELS_A_PASS = 16 * 28 * 28;
@@ -40,14 +41,6 @@ export const samplesAPass = ({ estimator, image }: FlowDeclaration, preferred = 
 
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
-
-/** One term of log p(x), in nats, a number a row. */
-export interface Term {
-  /** `base`, `log-determinant`, or that of a step of the preprocessing: `standardisation`, `logit`, `noise`. */
-  readonly name: string;
-  /** A number a row, in nats. */
-  readonly values: Float64Array;
-}
 
 /**
  * A normalizing flow on an engine; `Flow.create` makes one, `loadFlow` and `decodeFlow` read one. Calls take turns on
@@ -262,7 +255,7 @@ export class Flow implements FlowMaps {
     return sumOf(terms, out.rows);
   }
 
-  /** The terms whose sum `logProb` is, in the order in which it adds them. */
+  /** The terms whose sum `logProb` is, in the order in which it adds them; `flowPath` has one for each bijection. */
   async logProbTerms(x: Samples, options: MapOptions = {}): Promise<readonly Term[]> {
     return (await this.#map(x, "density", options)).terms;
   }
@@ -364,9 +357,14 @@ export class Flow implements FlowMaps {
 
   /**
    * Puts `count` samples (row-major) at the start of the chain, behind the preprocessing: with learned noise, where the flow
-   * has it, if they are `data`.
+   * has it, if they are `data`. Returns the terms of the preprocessing.
    */
-  async enter(values: ArrayLike<number>, count: number, pass: PassKey = FRESH, data = false): Promise<void> {
+  async enter(
+    values: ArrayLike<number>,
+    count: number,
+    pass: PassKey = FRESH,
+    data = false,
+  ): Promise<readonly Term[]> {
     const rows = new Rows(values, count, this.dim);
     const terms: Term[] = [];
     this.#drawn = false;
@@ -379,6 +377,7 @@ export class Flow implements FlowMaps {
     }
     this.#terms = terms;
     this.#put(rows.values, count, rows.outside);
+    return terms;
   }
 
   /** Writes points (row-major) to the start of the chain, zeros for those outside of the support. */
@@ -481,20 +480,4 @@ type MapKind = "forward" | "inverse" | "density";
 interface Mapped {
   out: Table;
   terms: readonly Term[];
-}
-
-/** The sum of the terms for each of so many rows. */
-function sumOf(terms: readonly Term[], rows: number): Float64Array {
-  const sum = new Float64Array(rows);
-  for (const { values } of terms) for (let i = 0; i < rows; i++) sum[i] += values[i];
-  return sum;
-}
-
-/** Whether a row's results are numbers; a density may be 0. */
-function isSound(point: Float64Array, terms: readonly Term[], i: number): boolean {
-  for (const { values } of terms) {
-    if (Number.isNaN(values[i]) || values[i] === Number.POSITIVE_INFINITY) return false;
-  }
-  for (let j = 0; j < point.length; j++) if (!Number.isFinite(point[j])) return false;
-  return true;
 }

@@ -1,13 +1,17 @@
 import { expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
+import { byEstimates, unlimit } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
+import { WasmEngine } from "../engine/wasm/engine.js";
 import { Table } from "../table.js";
-import { type Formulation, monotoneFlow } from "./declaration.js";
+import { type FlowDeclaration, type Formulation, monotoneFlow } from "./declaration.js";
+import { FailedRows } from "./failed-rows.js";
 import { Flow } from "./flow.js";
 import { imageFlow } from "./image-flow.js";
 import { flowPath } from "./path.js";
+import { sumOf } from "./terms.js";
 
 const rows = toySource("moons").test(1, 23);
 
@@ -97,6 +101,81 @@ it("goes through the chain of images, where numbers leave, and takes its turn", 
   );
   const whole = await flow.logProb(pixels, options);
   expect(Array.from(whole)).toEqual(Array.from(base, (value, i) => value + chain[i] + logit[i]));
+});
+
+const small = { growth: 4, depth: 2 };
+const image = { channels: 1, height: 4, width: 4, levels: 17, blocks: [1, 1], ...small };
+const decomposed: [string, FlowDeclaration, string[], string[]][] = [
+  [
+    "a table",
+    monotoneFlow({
+      dim: 2,
+      blocks: 2,
+      actnorm: true,
+      standardisation: { mean: [1, -2], deviation: [2, 0.5] },
+      ...small,
+    }),
+    ["block 1 (monotone)", "block 2 (actnorm)", "block 3 (monotone)", "block 4 (actnorm)"],
+    ["standardisation"],
+  ],
+  [
+    "images with learned noise",
+    imageFlow({ ...image, connected: { blocks: 0, stem: 1, growth: 4 }, dequantization: "variational" }),
+    ["squeeze", "monotone", "actnorm", "squeeze", "monotone", "actnorm"].map(
+      (kind, i) => `block ${i + 1} (${kind})`,
+    ),
+    ["noise", "logit"],
+  ],
+];
+
+it.each(decomposed)(
+  "log p(x) is the sum of its named terms to the last bit: of %s",
+  async (_, declaration, blocks, steps) => {
+    const flow = await Flow.create(declaration, { engine: await WasmEngine.create(), seed: 3, capacity: 8 });
+    const random = testRandom(8);
+    for (const { name, values } of flow.parameters.list) {
+      if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
+    }
+    const x = new Table(
+      11,
+      flow.dim,
+      Float64Array.from({ length: 11 * flow.dim }, () => 16 * random.uniform()),
+    );
+    const options = { seed: 6, first: 20 };
+    const { terms, logDets } = await flowPath(flow, x, { ...options, noise: true });
+    expect(terms.map(({ name }) => name)).toEqual(["base", ...blocks, ...steps]);
+    const whole = await flow.logProbTerms(x, options);
+    expect(sumOf(terms, x.rows)).toEqual(await flow.logProb(x, options));
+    expect(terms[0]).toEqual(whole[0]);
+    expect(terms.slice(1 + blocks.length)).toEqual(whole.slice(2));
+    expect(sumOf(terms.slice(1, 1 + blocks.length), x.rows)).toEqual(whole[1].values);
+    expect(logDets).toEqual(terms.slice(1, 1 + blocks.length).map(({ values }) => values));
+  },
+);
+
+it("has no numbers of rows from where they failed, and none of those outside of the support but infinite ones", async () => {
+  const flow = await Flow.create(byEstimates(monotoneFlow({ dim: 2, blocks: 2, growth: 8, depth: 1 })), {
+    engine: new ReferenceEngine(),
+    capacity: 64,
+  });
+  unlimit(flow.parameters, 12);
+  const x = Table.from([...toySource("rings").test(1, 200).toArray(), [1e30, 0]]);
+  await expect(flowPath(flow, x)).rejects.toThrow(/of 201 rows failed: the solver missed its tolerance/);
+  const [ofPath, ofMap] = [new FailedRows(), new FailedRows()];
+  const { points, terms } = await flowPath(flow, x, { failures: ofPath });
+  const logProb = await flow.logProb(x, { failures: ofMap });
+  expect(ofPath).toEqual(ofMap);
+  expect(ofPath.count).toBeGreaterThan(0);
+  expect(Array.from(sumOf(terms, x.rows), Number.isNaN)).toEqual(Array.from(logProb, Number.isNaN));
+  for (const [row, place] of ofPath.entries()) {
+    for (const { values } of terms) expect(values[row]).toBeNaN();
+    // Where all solves converged the log-determinant is not finite: the points are known.
+    points.forEach((table, i) => {
+      expect(table.row(row).every(Number.isNaN)).toBe(place > 0 && i >= place);
+    });
+  }
+  for (const table of points) expect(Array.from(table.row(200))).toEqual([Infinity, Infinity]);
+  for (const { values } of terms) expect(values[200]).toBe(Number.NEGATIVE_INFINITY);
 });
 
 const normalLogDensity = (z: Float64Array) =>

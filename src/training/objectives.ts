@@ -38,8 +38,8 @@ class Likelihood implements Objective {
     this.#logProb = new Float64Array(flow.capacity);
   }
 
-  write(samples: Float64Array, count: number, key?: PassKey): Promise<void> {
-    return this.#flow.enter(samples, count, key, true);
+  async write(samples: Float64Array, count: number, key?: PassKey): Promise<void> {
+    await this.#flow.enter(samples, count, key, true);
   }
 
   async pass(_samples: Float64Array, count: number, weight: number, key?: PassKey): Promise<number> {
