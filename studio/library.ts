@@ -22,6 +22,7 @@ export { checkListed, manifestOf, parseManifest } from "../src/flows/manifest.js
 export { decodeFlow, encodeFlow } from "../src/flows/model-encoding.js";
 export { flowPath } from "../src/flows/path.js";
 export { sha256 } from "../src/flows/sha256.js";
+export { sumOf, type Term } from "../src/flows/terms.js";
 export { logTicks, type Tick } from "../src/plots/log-ticks.js";
 export { type Preset, presets } from "../src/presets/presets.js";
 export { TEST_FRACTION, tableJob } from "../src/presets/table-job.js";

@@ -1,5 +1,5 @@
 /** What the page and its workers tell each other. */
-import type { FlowDeclaration, RowJob, TrainingJob, TrainingState } from "../library.js";
+import type { FlowDeclaration, RowJob, Term, TrainingJob, TrainingState } from "../library.js";
 
 /** The parameters of a flow at some step, by name. */
 export interface Snapshot {
@@ -78,14 +78,17 @@ export interface ModelResult {
 
 export interface PathResult {
   step: number;
-  /** For each place between the blocks, the points there (row-major). */
+  /** For each place between the blocks, the points there (row-major); NaN from where a point has failed. */
   places: Float64Array[];
-  /** For each bijection, the log-determinants. */
+  /** For each bijection, its kind, its log-determinants, and the evaluations of its network. */
+  kinds: string[];
   logDets: Float64Array[];
   evaluations: number[];
-  /** log p(x), nats. */
+  /** The terms of log p(x), one for each bijection, nats. */
+  terms: Term[];
+  /** log p(x), nats: the sum of the terms. */
   logProb: Float64Array;
-  /** |x - F^-1(F(x))|. */
+  /** |x - F^-1(F(x))|; NaN where the point has no latent, or its way back has failed. */
   roundTrip: Float64Array;
   /** The points that have failed, in words; null if none have. Their numbers are NaN. */
   failed: string | null;

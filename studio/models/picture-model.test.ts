@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { byEstimates, unlimit } from "../../test/support/networks.js";
-import { Flow, monotoneFlow } from "../library.js";
+import { Flow, monotoneFlow, Table } from "../library.js";
 import { PARTS, type PictureNews, RESOLUTION } from "./messages.js";
 import { missingInWords } from "./missing.js";
 import { PictureModel } from "./picture-model.js";
@@ -51,7 +51,7 @@ it("counts what fails in pictures and answers, and shows the rest", async () => 
   );
   const path = await answer({ kind: "path", points: grid() });
   expect(path.failed).toMatch(/of 400 points failed: the solver missed its tolerance/);
-  const lost = path.logProb.map(Number.isNaN).indexOf(1);
+  const lost = path.logProb.findIndex(Number.isNaN);
   expect(path.roundTrip[lost]).toBeNaN();
   const tested = await answer({ kind: "model", data: { kind: "toy", name: "rings" }, seed: 0 });
   expect([tested.testLoss, tested.standardError]).toEqual([Number.NaN, Number.NaN]);
@@ -65,8 +65,19 @@ it("says nothing where nothing fails", async () => {
   const { flow, model, news } = await modelOf(false);
   const pictures = await news(() => model.draw());
   expect(pictures.map((picture) => "failed" in picture && picture.failed)).toEqual([0, 0]);
-  const [said] = await news(() => model.answer(0, { kind: "path", points: grid() }));
+  const points = Float64Array.from([...grid(), 1e30, 0]);
+  const [said] = await news(() => model.answer(0, { kind: "path", points }));
   expect(said).toMatchObject({ kind: "result", result: { failed: null, step: 7 } });
+  // biome-ignore lint/suspicious/noExplicitAny: the fields are what is tested
+  const { logProb, terms, roundTrip } = (said as any).result;
+  const x = new Table(401, 2, points);
+  expect(logProb).toEqual(await flow.logProb(x));
+  const sum = (i: number) =>
+    terms.reduce((all: number, { values }: { values: Float64Array }) => all + values[i], 0);
+  expect(Array.from(logProb)).toEqual(Array.from(logProb, (_, i) => sum(i)));
+  // The last one is outside of the support: it has no latent to come back from.
+  expect([logProb[400], roundTrip[400]]).toEqual([Number.NEGATIVE_INFINITY, Number.NaN]);
+  expect(Math.max(...roundTrip.subarray(0, 400))).toBeLessThan(1e-4);
   expect(uncertifiedInWords(flow)).toBeNull();
 });
 

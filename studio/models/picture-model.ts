@@ -10,6 +10,7 @@ import {
   flowPath,
   rowSource,
   summarise,
+  sumOf,
   Table,
 } from "../library.js";
 import {
@@ -145,27 +146,26 @@ export class PictureModel {
     const step = this.#step;
     const x = new Table(points.length / 2, 2, points);
     const failures = new FailedRows();
-    const logProb = await flow.logProb(x, { failures });
-    const { z } = await flow.forward(x, { logDet: false, failures });
+    const path = await flowPath(flow, x, { failures });
+    const z = path.points[path.points.length - 1];
     // No map takes latents that are not numbers.
     const known = z.values.map((value) => (Number.isFinite(value) ? value : 0));
     const { x: back } = await flow.inverse(new Table(x.rows, 2, known), { logDet: false, failures });
     failures.rows = x.rows;
-    for (const i of failures.list()) {
-      back.row(i).fill(Number.NaN);
-      logProb[i] = Number.NaN;
-    }
+    const lost = new Set(failures.list());
     const roundTrip = Float64Array.from({ length: x.rows }, (_, i) =>
-      Math.hypot(back.at(i, 0) - x.at(i, 0), back.at(i, 1) - x.at(i, 1)),
+      lost.has(i) || !Number.isFinite(z.at(i, 0))
+        ? Number.NaN
+        : Math.hypot(back.at(i, 0) - x.at(i, 0), back.at(i, 1) - x.at(i, 1)),
     );
-    const path = await flowPath(flow, x);
-    const places = path.points.map(({ values }) => values);
     return {
       step,
-      places,
+      places: path.points.map(({ values }) => values),
+      kinds: flow.chain.bijections.map(({ kind }) => kind),
       logDets: path.logDets,
       evaluations: path.evaluations,
-      logProb,
+      terms: path.terms,
+      logProb: sumOf(path.terms, x.rows),
       roundTrip,
       failed: inWords(failures, "point"),
     };
