@@ -152,6 +152,13 @@ describeInChromium("the studio", { timeout: 120_000 }, () => {
     await page.mouse.move(plot.x + plot.width / 2, plot.y + plot.height / 2, { steps: 3 });
     await expect.poll(() => point.inputValue()).not.toBe("0");
     expect(Number((await page.getByTestId("round-trip").innerText()).replace("−", "-"))).toBeLessThan(1e-4);
+    // What is shown of log p(x) adds up to it, digit by digit.
+    const [total, ...terms] = [
+      ...(await page.getByTestId("log-prob").allInnerTexts()),
+      ...(await page.getByTestId("term").allInnerTexts()),
+    ].map((text) => Math.round(1e4 * Number(text.replace("−", "-"))));
+    expect(terms).toHaveLength(11);
+    expect(terms.reduce((sum, term) => sum + term)).toBe(total);
   });
 
   it("takes a dropped table, and says what is wrong with bad ones", async () => {

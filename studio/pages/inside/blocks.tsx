@@ -3,12 +3,10 @@ import type { Signal } from "@preact/signals";
 import type { Journey } from "./journey.js";
 
 export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) {
-  const { path, bounds, data, length } = now;
-  const means = path.logDets.map(
-    (each) => each.subarray(0, data).reduce((sum, value) => sum + value, 0) / data,
-  );
+  const { path, bounds, length } = now;
+  const { known, means } = meansOf(now);
   const total = means.reduce((sum, value) => sum + value, 0);
-  const most = Math.max(...means.map(Math.abs), 1e-9);
+  const most = Math.max(...means.map(Math.abs).filter(Number.isFinite), 1e-9);
   // The place between two blocks belongs to the one that is being passed.
   const current = Math.min(length - 1, Math.max(0, Math.ceil(place.value) - 1));
   return (
@@ -35,7 +33,7 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
                       {i + 1}
                     </button>
                   </th>
-                  <td>{block?.kind ?? "actnorm"}</td>
+                  <td>{path.kinds[i]}</td>
                   <td>
                     {block ? (
                       <Bar value={block.lipschitzBound} most={1} text={block.lipschitzBound.toFixed(4)} />
@@ -45,7 +43,11 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
                   </td>
                   <td>{path.evaluations[i] > 0 ? path.evaluations[i].toFixed(1) : "–"}</td>
                   <td>
-                    <Bar value={Math.abs(mean)} most={most} text={signed(mean)} negative={mean < 0} />
+                    {known > 0 ? (
+                      <Bar value={Math.abs(mean)} most={most} text={signed(mean)} negative={mean < 0} />
+                    ) : (
+                      "–"
+                    )}
                   </td>
                 </tr>
               );
@@ -54,9 +56,10 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
           <tfoot>
             <tr>
               <th scope="row" colSpan={4}>
-                all blocks, mean over {data} points
+                all blocks, mean over {known === now.data ? known : `the ${known} of ${now.data}`} points
+                {known === now.data ? "" : " that have a latent"}
               </th>
-              <td>{signed(total)}</td>
+              <td>{known > 0 ? signed(total) : "–"}</td>
             </tr>
           </tfoot>
         </table>
@@ -67,6 +70,13 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
       </p>
     </section>
   );
+}
+
+/** The mean log-determinant of each block, over the points of data that have one. */
+function meansOf({ path, data }: Journey): { known: number; means: number[] } {
+  const rows = Array.from({ length: data }, (_, i) => i).filter((i) => Number.isFinite(path.logProb[i]));
+  const means = path.logDets.map((each) => rows.reduce((sum, i) => sum + each[i], 0) / rows.length);
+  return { known: rows.length, means };
 }
 
 const signed = (value: number) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(3)}`;

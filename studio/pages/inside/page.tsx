@@ -192,10 +192,14 @@ function drawWay(context: CanvasRenderingContext2D, { x, y, width, height }: Sca
   context.globalAlpha = 0.75;
   for (const [first, last] of now.lines) {
     context.beginPath();
+    let drawing = false;
     for (let i = first; i <= last; i++) {
       const [px, py] = [x(points[2 * i]), y(points[2 * i + 1])];
-      if (i === first) context.moveTo(px, py);
-      else context.lineTo(px, py);
+      // Where a point has failed the line is interrupted.
+      const known = Number.isFinite(px) && Number.isFinite(py);
+      if (known && drawing) context.lineTo(px, py);
+      else if (known) context.moveTo(px, py);
+      drawing = known;
     }
     context.stroke();
   }
