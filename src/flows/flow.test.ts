@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
-import { randomise } from "../../test/support/networks.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { dot, normalRows, type Rows, testRandom } from "../../test/support/rows.js";
 import type { Engine } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
@@ -19,13 +19,7 @@ async function randomFlow(
   created: { engine?: Engine; seed?: number; capacity?: number } = {},
 ): Promise<Flow> {
   const flow = await Flow.create(monotoneFlow({ ...small, ...options }), { seed: 1, ...created });
-  const random = testRandom(51);
-  randomise(flow.parameters, random, 2);
-  for (const { name, values } of flow.parameters.list) {
-    if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
-  }
-  await flow.convergeNorms();
-  return flow;
+  return farFromIdentity(flow, testRandom(51));
 }
 
 async function expectFlowError(action: () => unknown, code: string, message: RegExp): Promise<void> {

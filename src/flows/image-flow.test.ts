@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
-import { randomise } from "../../test/support/networks.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { testRandom } from "../../test/support/rows.js";
-import { Actnorm } from "../bijections/actnorm.js";
 import type { Engine } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
@@ -28,14 +27,7 @@ const TINY: ImageFlowOptions = {
 /** A flow far from the identity. */
 async function randomFlow(options: ImageFlowOptions, engine: Engine = new ReferenceEngine(), capacity = 4) {
   const flow = await Flow.create(imageFlow(options), { engine, capacity });
-  const random = testRandom(41);
-  randomise(flow.parameters, random, 1.5);
-  for (const b of flow.chain.bijections) {
-    if (!(b instanceof Actnorm)) continue;
-    for (const p of [b.shift, b.logScale]) p.values.set(p.values.map(() => 0.3 * random.normal()));
-  }
-  await flow.convergeNorms();
-  return flow;
+  return farFromIdentity(flow, testRandom(41), { weights: 1.5 });
 }
 
 /** Pixels with noise, row-major. */

@@ -1,7 +1,6 @@
 import { expect, it } from "vitest";
-import { randomise } from "../../test/support/networks.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { testRandom } from "../../test/support/rows.js";
-import { Actnorm } from "../bijections/actnorm.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { Table } from "../table.js";
 import { FailedRows } from "./failed-rows.js";
@@ -31,12 +30,7 @@ it.each([
     capacity: 2,
   });
   const random = testRandom(51);
-  randomise(flow.parameters, random, 1.5);
-  for (const b of flow.chain.bijections) {
-    if (!(b instanceof Actnorm)) continue;
-    for (const p of [b.shift, b.logScale]) p.values.set(p.values.map(() => 0.3 * random.normal()));
-  }
-  await flow.convergeNorms();
+  await farFromIdentity(flow, random, { weights: 1.5 });
   const x = new Table(2, 16);
   for (let i = 0; i < x.values.length; i++) x.values[i] = 17 * random.uniform();
   const { logDet } = await flow.forward(x, { exact: true });

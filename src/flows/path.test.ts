@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { byEstimates, unlimit } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import { toySource } from "../data/source.js";
@@ -67,9 +68,7 @@ it("goes through the chain of images, where numbers leave, and takes its turn", 
   });
   const flow = await Flow.create(declaration, { engine: new ReferenceEngine(), seed: 5, capacity: 3 });
   const random = testRandom(7);
-  for (const { name, values } of flow.parameters.list) {
-    if (/logScale|shift/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
-  }
+  await farFromIdentity(flow, random);
   const pixels = new Table(
     5,
     16,
@@ -133,9 +132,7 @@ it.each(decomposed)(
   async (_, declaration, blocks, steps) => {
     const flow = await Flow.create(declaration, { engine: await WasmEngine.create(), seed: 3, capacity: 8 });
     const random = testRandom(8);
-    for (const { name, values } of flow.parameters.list) {
-      if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
-    }
+    await farFromIdentity(flow, random);
     const x = new Table(
       11,
       flow.dim,

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { expectGradients } from "../../test/support/finite-differences.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { localRanks } from "../../test/support/local-ranks.js";
-import { randomise } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import type { ImageSet } from "../data/images/image-set.js";
 import { noisyImages } from "../data/images/noisy-images.js";
@@ -60,13 +60,7 @@ async function randomFlow(
   { engine = new ReferenceEngine() as Engine, capacity = 2, scale = 1 } = {},
 ): Promise<Flow> {
   const flow = await Flow.create(declared, { engine, capacity });
-  const random = testRandom(71);
-  randomise(flow.parameters, random, scale);
-  for (const { name, values } of flow.parameters.list) {
-    if (/shift|logScale/.test(name)) values.set(values.map(() => 0.5 * random.normal()));
-  }
-  await flow.convergeNorms();
-  return flow;
+  return farFromIdentity(flow, testRandom(71), { weights: scale, actnorms: 0.5 });
 }
 
 it.each([

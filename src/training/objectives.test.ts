@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { expectGradients } from "../../test/support/finite-differences.js";
-import { randomise } from "../../test/support/networks.js";
+import { farFromIdentity } from "../../test/support/flows.js";
 import { normalRows, testRandom } from "../../test/support/rows.js";
 import type { BijectionDeclaration } from "../bijections/index.js";
 import type { Engine } from "../engine/engine.js";
@@ -33,13 +33,7 @@ async function randomFlow(dim: number, kinds: typeof KINDS, engine: Engine, seed
     (kind): BijectionDeclaration => (kind === "actnorm" ? { kind } : { kind, network }),
   );
   const flow = await Flow.create({ dim, bijections }, { engine, capacity: CAPACITY });
-  const random = testRandom(seed);
-  randomise(flow.parameters, random, 2);
-  for (const { name, values } of flow.parameters.list) {
-    if (/shift|logScale/.test(name)) values.set(values.map(() => 0.3 * random.normal()));
-  }
-  await flow.convergeNorms();
-  return flow;
+  return farFromIdentity(flow, testRandom(seed));
 }
 
 /** Pairs (x, t), one after the other. */
