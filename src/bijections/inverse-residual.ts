@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Matrix } from "../engine/engine.js";
+import type { Factors } from "../linear-algebra.js";
 import type { PassKey } from "../logdet/probes.js";
 import { networkSchema } from "../networks/declaration.js";
-import { blockKind, LipschitzBlock } from "./lipschitz-block.js";
+import { blockKind, type Equation, LipschitzBlock } from "./lipschitz-block.js";
 
 /** y + G(y) = x, -log det(I + J(y)): the second half of an Implicit Flow block (Lu et al. 2021). */
 export class InverseResidual extends LipschitzBlock {
@@ -28,6 +29,14 @@ export class InverseResidual extends LipschitzBlock {
     await regime.solveTransposed(xBar, right, 1, pass);
     engine.combine(negative, -1, xBar);
     regime.finish(negative, logDetBar);
+  }
+
+  equation(x: Float64Array, y: Float64Array): Equation {
+    return { point: y, sum: x };
+  }
+
+  logDetOf({ logDet }: Factors): number {
+    return -logDet;
   }
 }
 

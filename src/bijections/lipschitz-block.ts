@@ -1,6 +1,7 @@
 /** What residual, inverse-residual and monotone blocks have in common: a network in a regime. */
 import type { Engine, Matrix } from "../engine/engine.js";
 import type { Schema } from "../kinds.js";
+import type { Factors } from "../linear-algebra.js";
 import type { PassKey } from "../logdet/probes.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
 import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
@@ -9,6 +10,13 @@ import type { Bijection } from "./bijection.js";
 import type { BijectionKind } from "./kind.js";
 import type { Regime } from "./regime.js";
 import { slopeBounds } from "./slopes.js";
+
+/** The equation that a block is made of, w + G(w) = sum, for an input and its output. */
+export interface Equation {
+  /** w, where G is evaluated. */
+  readonly point: Float64Array;
+  readonly sum: Float64Array;
+}
 
 export abstract class LipschitzBlock implements Bijection {
   abstract readonly kind: keyof typeof slopeBounds;
@@ -28,6 +36,11 @@ export abstract class LipschitzBlock implements Bijection {
     logDetBar: Matrix | null,
     pass: PassKey,
   ): Promise<void>;
+
+  /** Its equation for an input x with the output y = F(x). */
+  abstract equation(x: Float64Array, y: Float64Array): Equation;
+  /** log|det dF/dx| of the factors of I + J, J the Jacobian of G at the point of the equation. */
+  abstract logDetOf(plusIdentity: Factors): number;
 
   get network(): LipschitzNetwork {
     return this.regime.network;

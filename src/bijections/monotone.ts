@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Engine, Matrix } from "../engine/engine.js";
+import { type Factors, factorise, solveFactorised } from "../linear-algebra.js";
 import type { PassKey } from "../logdet/probes.js";
 import { networkSchema } from "../networks/declaration.js";
-import { blockKind, LipschitzBlock } from "./lipschitz-block.js";
+import { blockKind, type Equation, LipschitzBlock } from "./lipschitz-block.js";
 import type { Regime } from "./regime.js";
 
 /**
@@ -51,6 +52,26 @@ export class Monotone extends LipschitzBlock {
     engine.combine(xBar, 2 / scale, u, -1 / scale, yBar);
     engine.combine(right, -1, u);
     regime.finish(right, logDetBar);
+  }
+
+  /** w = (x + y) / s, w + G(w) = 2x / s. */
+  equation(x: Float64Array, y: Float64Array): Equation {
+    const { scale } = this;
+    return { point: x.map((value, i) => (value + y[i]) / scale), sum: x.map((value) => (2 * value) / scale) };
+  }
+
+  /** dF/dx = 2 (I + J)^-1 - I. */
+  logDetOf(plusIdentity: Factors): number {
+    const n = plusIdentity.size;
+    const slopes = new Float64Array(n * n);
+    for (let j = 0; j < n; j++) {
+      const column = Float64Array.from({ length: n }, (_, i) => (i === j ? 2 : 0));
+      solveFactorised(plusIdentity, column);
+      column.forEach((value, i) => {
+        slopes[i * n + j] = value - (i === j ? 1 : 0);
+      });
+    }
+    return factorise(slopes).logDet;
   }
 }
 

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import type { Matrix } from "../engine/engine.js";
+import type { Factors } from "../linear-algebra.js";
 import type { PassKey } from "../logdet/probes.js";
 import { networkSchema } from "../networks/declaration.js";
-import { blockKind, LipschitzBlock } from "./lipschitz-block.js";
+import { blockKind, type Equation, LipschitzBlock } from "./lipschitz-block.js";
 
 /** y = x + G(x), log det(I + J(x)): i-ResNet (Behrmann et al. 2019), Residual Flow, i-DenseNet. */
 export class Residual extends LipschitzBlock {
@@ -24,6 +25,14 @@ export class Residual extends LipschitzBlock {
     const direct = this.regime.vector(0, yBar);
     this.regime.logDetBackward(direct, yBar, logDetBar, 1, 0, pass);
     this.engine.combine(xBar, 1, direct, 1, this.regime.finish(yBar, logDetBar));
+  }
+
+  equation(x: Float64Array, y: Float64Array): Equation {
+    return { point: x, sum: y };
+  }
+
+  logDetOf({ logDet }: Factors): number {
+    return logDet;
   }
 }
 

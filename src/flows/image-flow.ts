@@ -111,16 +111,17 @@ export function imageFlow(options: ImageFlowOptions): FlowDeclaration {
       block(first && i === 0 ? own : { ...own, ...behind }),
       actnorm,
     ]).flat();
+  const squeezed = (i: number) => i > 0 || (options.squeezeFirst ?? true);
   const scales = blocks.flatMap((count, i): BijectionDeclaration[] => [
     ...(i > 0 && options.factorOut ? [{ kind: "factor-out" } as const] : []),
-    ...(i > 0 || (options.squeezeFirst ?? true) ? [{ kind: "squeeze" } as const] : []),
+    ...(squeezed(i) ? [{ kind: "squeeze" } as const] : []),
     ...(i === 0 && options.actnormFirst ? [actnorm] : []),
     ...repeat(count, network, i === 0),
   ]);
   const end: BijectionDeclaration[] =
     connected > 0 ? [{ kind: "flatten" }, ...repeat(connected, { ...matrices, ...wide })] : [];
   const bijections = [...scales, ...end];
-  const squeezes = bijections.filter((b) => b.kind === "squeeze").length;
+  const squeezes = blocks.filter((_, i) => squeezed(i)).length;
   const unit = 2 ** squeezes;
   check(
     height % unit === 0 && width % unit === 0,

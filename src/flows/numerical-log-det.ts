@@ -3,15 +3,14 @@
  * series nor solvers in common with what a flow computes.
  *
  * Of vectors the whole map is differenced. A flow of images has too many directions to solve its equations along each: its
- * Jacobian is the product of those of its steps, and of a block only the network is differenced. With J its Jacobian at the
- * point w that the block's own equation asks for, dF/dx is I + J of a residual block, (I + J)^-1 of an inverse residual one,
- * and 2 (I + J)^-1 - I of a monotone one.
+ * Jacobian is the product of those of its steps, and of a block only the network is differenced, at the point w that the
+ * block's own equation asks for: from its Jacobian J there follows that of the block, I + J of a residual one, (I + J)^-1 of
+ * an inverse residual one, and 2 (I + J)^-1 - I of a monotone one.
  */
 import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
-import { Monotone } from "../bijections/monotone.js";
 import { type Matrix, paddedLanes } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { factorise, solveFactorised } from "../linear-algebra.js";
+import { factorise } from "../linear-algebra.js";
 import { FRESH } from "../logdet/probes.js";
 import type { LipschitzNetwork } from "../networks/lipschitz-network.js";
 import { sizeOf } from "../shape.js";
@@ -125,29 +124,12 @@ async function logDetOfBlock(
   x: Float64Array,
   y: Float64Array,
 ): Promise<number> {
-  const { kind } = block;
-  const scale = block instanceof Monotone ? block.scale : 1;
-  const w = kind === "residual" ? x : kind === "monotone" ? x.map((value, i) => (value + y[i]) / scale) : y;
+  const { point: w, sum } = block.equation(x, y);
   const values = valuesOf(block.network, flow);
   const [g] = (await values(new Table(1, w.length, w.slice()))).toArray();
-  // What w + G(w) has to be.
-  const target = kind === "residual" ? y : kind === "monotone" ? x.map((value) => (2 * value) / scale) : x;
   const size = w.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-  if (!g.every((value, i) => Math.abs(w[i] + value - target[i]) <= RESIDUAL * size)) return Number.NaN;
-  const sum = plusIdentity(await differences(values, w));
-  const factors = factorise(sum);
-  if (kind === "residual") return factors.logDet;
-  if (kind !== "monotone") return -factors.logDet;
-  const n = w.length;
-  const slopes = new Float64Array(n * n);
-  for (let j = 0; j < n; j++) {
-    const column = Float64Array.from({ length: n }, (_, i) => (i === j ? 2 : 0));
-    solveFactorised(factors, column);
-    column.forEach((value, i) => {
-      slopes[i * n + j] = value - (i === j ? 1 : 0);
-    });
-  }
-  return factorise(slopes).logDet;
+  if (!g.every((value, i) => Math.abs(w[i] + value - sum[i]) <= RESIDUAL * size)) return Number.NaN;
+  return block.logDetOf(factorise(plusIdentity(await differences(values, w))));
 }
 
 function plusIdentity(jacobian: Float64Array): Float64Array {
