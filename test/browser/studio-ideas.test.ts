@@ -17,6 +17,7 @@ const moves: Record<string, (page: Page) => Promise<void>> = {
     ).waitFor();
     await slider(page, "Factor a of G(x) = a x").fill("-1");
     await picture(page, /and no inverse/).waitFor();
+    await picture(page, /There is no solution, and no distance from it/).waitFor();
     expect(page.url()).toMatch(/factor=-1$/);
     await page.getByText("x + G(x) is invertible: no").waitFor();
   },

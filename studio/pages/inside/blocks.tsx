@@ -35,7 +35,9 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
                   </th>
                   <td>{path.kinds[i]}</td>
                   <td>
-                    {block ? (
+                    {block && !Number.isFinite(block.lipschitzBound) ? (
+                      "not known"
+                    ) : block ? (
                       <Bar value={block.lipschitzBound} most={1} text={block.lipschitzBound.toFixed(4)} />
                     ) : (
                       "–"
@@ -57,7 +59,7 @@ export function Blocks({ now, place }: { now: Journey; place: Signal<number> }) 
             <tr>
               <th scope="row" colSpan={4}>
                 all blocks, mean over {known === now.data ? known : `the ${known} of ${now.data}`} points
-                {known === now.data ? "" : " that have a latent"}
+                {known === now.data ? "" : " that have a log p(x)"}
               </th>
               <td>{known > 0 ? signed(total) : "–"}</td>
             </tr>
