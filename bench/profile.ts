@@ -1,8 +1,8 @@
 /** Where the time of a training step goes: every kernel, by phase, on one rank. */
 import { toySource } from "../src/data/source.js";
 import { WasmEngine } from "../src/engine/wasm/engine.js";
-import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { monotoneFlow } from "../src/flows/monotone-flow.js";
 import { median } from "../src/plots/quantile.js";
 import { imagePresets } from "../src/presets/image-presets.js";
 import { preset } from "../src/presets/presets.js";

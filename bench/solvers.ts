@@ -17,8 +17,8 @@ import {
   newtonStateRows,
   paddedLanes,
 } from "../src/engine/engine.js";
-import { monotoneFlow } from "../src/flows/declaration.js";
 import { Flow } from "../src/flows/flow.js";
+import { monotoneFlow } from "../src/flows/monotone-flow.js";
 import { FRESH } from "../src/logdet/probes.js";
 import type { LipschitzNetwork } from "../src/networks/lipschitz-network.js";
 import { median } from "../src/plots/quantile.js";

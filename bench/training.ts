@@ -1,6 +1,6 @@
 /** Milliseconds a training step of a preset takes (the median after a warm-up), and the loss that is reached. */
 import { toySource } from "../src/data/source.js";
-import { monotoneFlow } from "../src/flows/declaration.js";
+import { monotoneFlow } from "../src/flows/monotone-flow.js";
 import { median } from "../src/plots/quantile.js";
 import { preset } from "../src/presets/presets.js";
 import { evaluate } from "../src/training/evaluate.js";

@@ -32,16 +32,12 @@ export { ReferenceEngine } from "./engine/reference/engine.js";
 export { WasmEngine } from "./engine/wasm/engine.js";
 export { type Advice, type ErrorCode, FlowError } from "./errors.js";
 export { type Certificate, certify } from "./flows/certificate.js";
-export {
-  type FlowDeclaration,
-  type FlowOptions,
-  type Formulation,
-  monotoneFlow,
-} from "./flows/declaration.js";
+export type { FlowDeclaration } from "./flows/declaration.js";
 export { FailedRows } from "./flows/failed-rows.js";
 export { Flow } from "./flows/flow.js";
 export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
+export { type FlowOptions, type Formulation, monotoneFlow } from "./flows/monotone-flow.js";
 export { type FlowPath, flowPath, type PathOptions } from "./flows/path.js";
 export type { Samples } from "./flows/samples.js";
 export type { Term } from "./flows/terms.js";
@@ -73,6 +69,7 @@ export { type Evaluation, evaluate } from "./training/evaluate.js";
 export { type FitOptions, fit } from "./training/fit.js";
 export { type DataJob, dataSource, type TrainingJob } from "./training/job.js";
 export type { ObjectiveName } from "./training/objectives.js";
+export type { TrainingOptions } from "./training/options.js";
 export type { RateChange } from "./training/schedule.js";
 export { type Trained, type TrainingHooks, train } from "./training/train.js";
-export type { StepResult, Trainer, TrainingOptions, TrainingState } from "./training/trainer.js";
+export type { StepResult, Trainer, TrainingState } from "./training/trainer.js";

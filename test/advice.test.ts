@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Command } from "commander";
+import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 import ts from "typescript";
 import { expect, it } from "vitest";
 import { flagOf, inWords } from "../src/cli/advice.js";
@@ -10,7 +10,7 @@ import { programFor } from "../src/cli/program.js";
 
 const { commands } = await programFor([]);
 /** Those of its own commands included. */
-const flagsOf = ({ options, commands }: Command): string[] => [
+const flagsOf = ({ options, commands }: CommandUnknownOpts): string[] => [
   ...options.flatMap(({ long }) => (long ? [long] : [])),
   ...commands.flatMap(flagsOf),
 ];

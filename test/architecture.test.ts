@@ -34,6 +34,7 @@ const FOUNDATIONS = [
   "kinds.ts",
   "linear-algebra.ts",
   "manifest.ts",
+  "options.ts",
   "package.ts",
   "shape.ts",
   "table.ts",

@@ -47,8 +47,10 @@ const PLANTED: readonly Planted[] = [
     ],
     ["the same noise for every part of the test rows", "{ ...options, first }", "options"],
   ]),
+  ...at("src/training/options.ts", [
+    ["Adam with beta2 0.9", ".default([0.9, 0.999])", ".default([0.9, 0.9])"],
+  ]),
   ...at("src/training/adam.ts", [
-    ["Adam with beta2 0.9", "betas = [0.9, 0.999]", "betas = [0.9, 0.9]"],
     ["Adam's mean without bias correction", "rate / (1 - beta1 ** t)", "rate"],
     ["Adam's squares without bias correction", "1 / Math.sqrt(1 - beta2 ** t)", "1"],
     ["L2 ignored", "gradient[i] + l2 * values[i]", "gradient[i]"],

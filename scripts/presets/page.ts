@@ -1,8 +1,8 @@
 /** docs/presets.md: tables of the presets beside the settings of the original studies' code. */
 
 import { declarationOf, full, variants } from "../../src/experiments/staircase/protocol.js";
-import { monotoneFlow } from "../../src/flows/declaration.js";
 import { imageFlow } from "../../src/flows/image-flow.js";
+import { monotoneFlow } from "../../src/flows/monotone-flow.js";
 import { type ImagePreset, imagePresets, studiedData } from "../../src/presets/image-presets.js";
 import { defaultSteps, preset } from "../../src/presets/presets.js";
 import {

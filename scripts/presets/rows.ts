@@ -4,7 +4,7 @@
  */
 import type { FlowDeclaration } from "../../src/flows/declaration.js";
 import type { NetworkDeclaration } from "../../src/networks/declaration.js";
-import type { TrainingOptions } from "../../src/training/trainer.js";
+import type { TrainingOptions } from "../../src/training/options.js";
 
 /** A model and its training, with what the data add. */
 export interface Plan {

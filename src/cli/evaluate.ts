@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { type ImageShape, shapeText } from "../data/images/image-set.js";
 import { openImages } from "../data/images/index.js";
 import { type DataSource, tableSource, toySource } from "../data/source.js";
@@ -12,20 +12,9 @@ import { likelihood } from "../runs/score.js";
 import { testSamples } from "../runs/train-run.js";
 import { dataSource } from "../training/job.js";
 import { meanInWords } from "../training/mean-in-words.js";
-import { integer, threadCount } from "./options.js";
+import { common, rankCount, schemaOption, wholeOption } from "./options.js";
 import { aligned, failureCounts, orNull, remark, report, requireAll } from "./output.js";
-import { openCertified, stepsOf, trainingSource, UNCERTIFIED } from "./run-model.js";
-
-interface EvaluateOptions {
-  data?: string;
-  dataDir?: string;
-  samples?: string;
-  exact?: boolean;
-  columns?: string;
-  threads?: string;
-  json?: boolean;
-  uncertified?: boolean;
-}
+import { openCertified, stepsOf, trainingSource } from "./run-model.js";
 
 export function evaluateCommand(program: Command): void {
   program
@@ -38,12 +27,12 @@ export function evaluateCommand(program: Command): void {
       "a toy density or a file to evaluate on (default: the test data of the run)",
     )
     .option("--data-dir <dir>", "the folder with the files of a named data set of images")
-    .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
-    .option("--samples <n>", `test samples at most (default: ${testSamples})`)
+    .option(...common.columns)
+    .addOption(schemaOption("--samples <n>", wholeOption("test samples at most").default(testSamples)))
     .option("--exact", "of images: exact log-determinants, by whole Jacobians; for small ones")
-    .option("--threads <n>", "ranks that share the work (default: one a core)")
-    .option(...UNCERTIFIED)
-    .option("--json", "print one JSON object on stdout")
+    .addOption(common.threads)
+    .option(...common.uncertified)
+    .option(...common.json)
     .addHelpText(
       "after",
       `
@@ -51,16 +40,15 @@ Examples:
   $ monotone-flows evaluate runs/2spirals-monotone
   $ monotone-flows evaluate runs/wine-monotone --data new-wines.csv --json`,
     )
-    .action(async (path: string, options: EvaluateOptions) => {
+    .action(async (path, options) => {
       const began = performance.now();
-      const ranks = threadCount(options.threads);
+      const ranks = rankCount(options.threads);
       const { run, flow, certified } = await openCertified(path, options);
       const { seed } = run.config.training;
       const source = await testSource(run, options);
       const { name, entropy } = source;
       checkFits(name, source, flow);
-      const samples = options.samples === undefined ? testSamples : integer("--samples", options.samples, 1);
-      const exact = options.exact ?? false;
+      const { samples, exact = false } = options;
       const score = likelihood(source, seed, { exact });
       const { unit } = score;
       const failures = new FailedRows();
@@ -114,7 +102,7 @@ Examples:
 /** The test data of the run, or what --data names: of a file all of it. */
 export async function testSource(
   run: Run,
-  { data, columns, dataDir }: Pick<EvaluateOptions, "data" | "columns" | "dataDir">,
+  { data, columns, dataDir }: { data?: string; columns?: string[]; dataDir?: string },
 ): Promise<DataSource> {
   if (data === undefined) return await trainingSource(run);
   if (looksLikeImages(data)) {
@@ -138,14 +126,14 @@ export function checkFits(name: string, source: DataSource, flow: Flow): void {
 }
 
 /** All rows of a file. */
-function fileSource(run: Run, data: string, columns: string | undefined): DataSource {
+function fileSource(run: Run, data: string, columns: string[] | undefined): DataSource {
   const { table, names } = readTable(data, runColumns(run, columns));
   return tableSource(data, table, table, names);
 }
 
 /** The columns to read: those asked for, or those of the run where names tell them apart. */
-function runColumns(run: Run, columns: string | undefined): string[] | undefined {
-  if (columns !== undefined) return columns.split(",").map((c) => c.trim());
+function runColumns(run: Run, columns: string[] | undefined): string[] | undefined {
+  if (columns !== undefined) return columns;
   const { data } = run.config;
   if (data.kind !== "table" || new Set(data.columns).size < data.columns.length) return undefined;
   return data.columns.some((name, i) => name !== `column ${i + 1}`) ? data.columns : undefined;

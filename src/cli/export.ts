@@ -1,8 +1,10 @@
-import type { Command } from "commander";
-import { check, quoted } from "../errors.js";
+import type { Command } from "@commander-js/extra-typings";
+import { z } from "zod";
 import { writeFileAtomically } from "../files.js";
 import { exportCheckpoint } from "../interchange/export.js";
-import { STUDIES, type Study } from "../interchange/study-options.js";
+import { STUDIES } from "../interchange/study-options.js";
+import { option } from "../options.js";
+import { schemaOption } from "./options.js";
 import { report } from "./output.js";
 import { openModel } from "./run-model.js";
 
@@ -12,7 +14,12 @@ export function exportCommand(program: Command): void {
     .description(
       "write a run's model as a PyTorch checkpoint that the code of one of the original studies loads",
     )
-    .requiredOption("--format <study>", `whose code is to load it: ${STUDIES.join(", ")}`)
+    .addOption(
+      schemaOption(
+        "--format <study>",
+        option(z.enum(STUDIES), "whose code is to load it"),
+      ).makeOptionMandatory(),
+    )
     .requiredOption("--out <file>", "the checkpoint, a .pth file")
     .option("--json", "print one JSON object on stdout, with the options that build the model there")
     .addHelpText(
@@ -25,11 +32,9 @@ In Python, in a checkout of the study, with the model built by the options in ch
   model.load_state_dict(checkpoint["state_dict"])
 What has a counterpart and what has none: docs/interchange.md`,
     )
-    .action(async (path: string, { format, out, json }: { format: string; out: string; json?: boolean }) => {
-      const known = (STUDIES as readonly string[]).includes(format);
-      check(known, "usage", `--format must be one of ${STUDIES.join(", ")}, not ${quoted(format)}`);
+    .action(async (path, { format, out, json }) => {
       const { run, flow } = await openModel(path);
-      const { bytes, options } = exportCheckpoint(flow, format as Study);
+      const { bytes, options } = exportCheckpoint(flow, format);
       writeFileAtomically(out, bytes);
       const flags = Object.entries(options).map(([name, value]) => `${name}=${value}`);
       report(json, { run: run.path, format, out, options }, [

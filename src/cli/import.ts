@@ -1,5 +1,5 @@
 import { basename, extname, join, resolve } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { check } from "../errors.js";
 import { readFile } from "../files.js";
 import type { Flow } from "../flows/flow.js";
@@ -10,16 +10,8 @@ import { type CheckpointInfo, importCheckpoint, inspectCheckpoint } from "../int
 import { version } from "../manifest.js";
 import { type DataConfig, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
 import { flagOf } from "./advice.js";
+import { common } from "./options.js";
 import { aligned, remark, report } from "./output.js";
-
-interface ImportCommandOptions {
-  out?: string;
-  args?: string;
-  dataDir?: string;
-  averaged?: boolean;
-  whatItNeeds?: boolean;
-  json?: boolean;
-}
 
 const REPOSITORIES = {
   mlvlab: "mlvlab/MonotoneFlows",
@@ -47,7 +39,7 @@ export function importCommand(program: Command): void {
       "take the moving averages of the parameters, with which the studies evaluate images",
     )
     .option("--what-it-needs", "say what the checkpoint is and what stands in the way, and make nothing")
-    .option("--json", "print one JSON object on stdout")
+    .option(...common.json)
     .addHelpText(
       "after",
       `
@@ -58,7 +50,7 @@ Examples:
   $ monotone-flows evaluate runs/cifar10
 What has a counterpart and what has none: docs/interchange.md`,
     )
-    .action(async (file: string, options: ImportCommandOptions) => {
+    .action(async (file, options) => {
       const bytes = readFile(file);
       const more = options.args === undefined ? {} : argsOf(options.args);
       if (options.whatItNeeds) {

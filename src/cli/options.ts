@@ -1,30 +1,76 @@
-/** Options that are numbers, checked with one clear sentence each. */
+/** Options of commands, made of the schemas that define them. */
 import { availableParallelism } from "node:os";
-import { check, quoted } from "../errors.js";
-import { MOST_THREADS } from "../runs/run.js";
+import { Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { defaultInWords, option, optionFacts, optionValue } from "../options.js";
+import { threads } from "../ranks/options.js";
+import { trainingSchema } from "../training/options.js";
 
-export function integer(option: string, text: string, least: number): number {
-  const value = Number(text);
-  const wanted = least === 1 ? "a positive whole number" : `a whole number from ${least} on`;
-  const valid = /^[+-]?\d+(\.0*)?$/.test(text) && Number.isSafeInteger(value) && value >= least;
-  check(valid, "usage", `${option} must be ${wanted}, not ${quoted(text)}`);
-  return value;
+/** Words of the command line in place of those of the schema. */
+interface Words {
+  /** What the option is here. */
+  sentence?: string;
+  /** What happens without it. */
+  standard?: string;
 }
 
-export function positive(option: string, text: string): number {
-  const value = Number(text);
-  check(
-    text.trim() !== "" && Number.isFinite(value) && value > 0,
-    "usage",
-    `${option} must be a positive number, not ${quoted(text)}`,
+/** With the schema's default where it has one, else undefined where the option is not given. */
+type SchemaOption<Flags extends string, Schema extends z.ZodType> = Option<
+  Flags,
+  undefined,
+  Schema extends z.ZodDefault ? z.output<Schema> : undefined,
+  z.output<Schema>
+>;
+
+/** Only texts that mean one number: not "", "0x10" or "1e3" where whole ones are asked for. */
+const numberIn = (text: string, whole: boolean): unknown =>
+  (whole ? /^[+-]?\d+(\.0*)?$/.test(text) : text.trim() !== "") ? Number(text) : text;
+
+/** An option of commander whose text is read and checked by a schema, which also says what it is and how it starts. */
+export function schemaOption<Flags extends string, Schema extends z.ZodType>(
+  flags: Flags,
+  schema: Schema,
+  { sentence, standard }: Words = {},
+): SchemaOption<Flags, Schema> {
+  const facts = optionFacts(schema);
+  const words = standard ?? defaultInWords(facts);
+  const text = sentence ?? facts.sentence;
+  const value = facts.default;
+  // Commander itself adds the default, and what there is to choose from.
+  const made = new Option(
+    flags,
+    value === undefined && words !== null ? `${text} (default: ${words})` : text,
   );
-  return value;
+  if (facts.kind === "choice") made.choices(facts.choices);
+  const name = made.long ?? flags;
+  made.argParser((given: string) => {
+    const read = facts.kind === "number" ? numberIn(given, facts.whole) : given;
+    return optionValue(schema, read, name, given);
+  });
+  if (value !== undefined) made.default(value, words ?? undefined);
+  return made as unknown as SchemaOption<Flags, Schema>;
 }
+
+const whole = z.number().int();
+
+/** A whole number that only one command knows, at least `least`. */
+export const wholeOption = (sentence: string, least = 1) => option(whole.min(least), sentence);
+
+const { seed } = trainingSchema.shape;
+
+/** What several commands have. */
+export const common = {
+  json: ["--json", "print one JSON object on stdout"],
+  threads: schemaOption("--threads <n>", threads),
+  seed: (of: string) => schemaOption("--seed <n>", seed.default(0), { sentence: `seed of the ${of}` }),
+  columns: [
+    "--columns <list>",
+    "columns of the file to use, by name or number, separated by commas",
+    (text: string) => text.split(",").map((name) => name.trim()),
+  ],
+  /** Of commands whose results hang on the invertibility of a model. */
+  uncertified: ["--uncertified", "go on with a model whose blocks are not all certified to be invertible"],
+} as const;
 
 /** The number of ranks: as asked for, or one a core. */
-export function threadCount(text: string | undefined): number {
-  if (text === undefined) return availableParallelism();
-  const threads = integer("--threads", text, 1);
-  check(threads <= MOST_THREADS, "usage", `--threads must be at most ${MOST_THREADS}, not ${threads}`);
-  return threads;
-}
+export const rankCount = (threads: number | undefined): number => threads ?? availableParallelism();

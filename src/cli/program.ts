@@ -1,5 +1,5 @@
 /** The commands. */
-import { Command } from "commander";
+import { Command } from "@commander-js/extra-typings";
 import { description, version } from "../manifest.js";
 
 /** An error of commander as one sentence on one line. */

@@ -1,53 +1,49 @@
 import { join } from "node:path";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { nearestName } from "../data/nearest-name.js";
 import { check, FlowError, quoted } from "../errors.js";
 import type { Reproduction, ReproductionOptions } from "../experiments/reproduction.js";
 import { ReproductionFolder } from "../experiments/reproduction-folder.js";
 import { reproductions } from "../experiments/reproductions.js";
 import { version } from "../manifest.js";
-import { integer, threadCount } from "./options.js";
+import { trainingSchema } from "../training/options.js";
+import { common, rankCount, schemaOption } from "./options.js";
 import { aligned, remark, report } from "./output.js";
 import { duration } from "./progress.js";
 
 /** The seconds spent are noted about this often. */
 const SAVE_TIME_EVERY = 10;
 
-interface ReproduceOptions {
-  quick?: boolean;
-  seed?: string;
-  threads?: string;
-  dataDir?: string;
-  imageSteps?: string;
-  origin?: string;
-  out?: string;
-  json?: boolean;
-}
-
-export function reproduceCommand(program: Command): void {
-  const names = Object.keys(reproductions);
+const reproduceOptions = (program: Command) =>
   program
     .command("reproduce <experiment>")
     .description(
-      `reproduce what the slides claim (${names.join(", ")}): a report with figures, tables and checked claims`,
+      `reproduce what the slides claim (${Object.keys(reproductions).join(", ")}): a report with figures, tables and checked claims`,
     )
     .option("--quick", "a faithful small version, in a few minutes at most")
-    .option("--seed <n>", "seed of all random numbers (default: 0)")
-    .option("--threads <n>", "threads that share the work (default: one a core)")
+    .addOption(common.seed("all random numbers"))
+    .addOption(common.threads)
     .option(
       "--data-dir <dir>",
       "for images: the folder with MNIST and CIFAR-10, of which those that are there are included",
     )
-    .option(
-      "--image-steps <n>",
-      "for images: training steps on MNIST and CIFAR-10 (default: 10000, a night on a laptop)",
+    .addOption(
+      schemaOption("--image-steps <n>", trainingSchema.shape.steps, {
+        sentence: "for images: training steps on MNIST and CIFAR-10",
+        standard: "10000, a night on a laptop",
+      }),
     )
     .option("--origin <words>", "for images: where those files come from, which the report repeats")
     .option(
       "--out <dir>",
       "the folder of the report (default: reproductions/<experiment>, with --quick -quick)",
     )
-    .option("--json", "print one JSON object on stdout")
+    .option(...common.json);
+
+type ReproduceOptions = ReturnType<ReturnType<typeof reproduceOptions>["opts"]>;
+
+export function reproduceCommand(program: Command): void {
+  reproduceOptions(program)
     .addHelpText(
       "after",
       `
@@ -64,8 +60,8 @@ Examples:
 async function reproduce(name: string, options: ReproduceOptions): Promise<void> {
   const reproduction = await reproductionOf(name);
   const quick = options.quick ?? false;
-  const seed = integer("--seed", options.seed ?? "0", 0);
-  const threads = threadCount(options.threads);
+  const { seed } = options;
+  const threads = rankCount(options.threads);
   const images = imageOptions(reproduction, options);
   const path = options.out ?? join("reproductions", quick ? `${name}-quick` : name);
   const folder = ReproductionFolder.open(path, {
@@ -149,7 +145,7 @@ function imageOptions(
   );
   return {
     dataDir,
-    ...(imageSteps === undefined ? {} : { imageSteps: integer("--image-steps", imageSteps, 1) }),
+    ...(imageSteps === undefined ? {} : { imageSteps }),
     ...(origin === undefined ? {} : { origin }),
   };
 }

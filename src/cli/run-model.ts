@@ -28,12 +28,6 @@ export function stepsOf(
   return flow.steps ?? summary?.steps ?? (config.origin ? null : config.training.steps);
 }
 
-/** The option of commands whose results hang on the invertibility of a model. */
-export const UNCERTIFIED = [
-  "--uncertified",
-  "go on with a model whose blocks are not all certified to be invertible",
-] as const;
-
 /**
  * As `openModel`, and whether all blocks are certified; throws a `run` error where one is not, unless that is wanted: then
  * a remark says so.

@@ -5,16 +5,21 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import send from "send";
+import { z } from "zod";
 import { check, FlowError } from "../errors.js";
 import { reason } from "../files.js";
+import { option } from "../options.js";
 import { endingSignals } from "../runs/interruption.js";
-import { integer } from "./options.js";
+import { schemaOption } from "./options.js";
 import { remark, report } from "./output.js";
 
 const HOST = "127.0.0.1";
-const DEFAULT_PORT = 8017;
+const port = option(
+  z.number().int().min(0).max(65_535),
+  `the port on ${HOST}; 0 for any that is free`,
+).default(8017);
 /** Where the build puts the studio; this file stands in dist/src/cli once it is compiled. */
 const STUDIO = fileURLToPath(new URL("../../studio", import.meta.url));
 
@@ -34,7 +39,7 @@ export function studioCommand(program: Command): void {
   program
     .command("studio")
     .description("see and steer flows in the browser: serves a web application to this machine alone")
-    .option("--port <n>", `the port on ${HOST}; 0 for any that is free (default: ${DEFAULT_PORT})`)
+    .addOption(schemaOption("--port <n>", port))
     .option("--json", "print one JSON object on stdout: its address")
     .addHelpText(
       "after",
@@ -45,8 +50,8 @@ Examples:
   $ monotone-flows studio
   $ monotone-flows studio --port 9000`,
     )
-    .action(async ({ port, json }: { port?: string; json?: boolean }) => {
-      const server = await serveStudio(studioPort(port));
+    .action(async ({ port, json }) => {
+      const server = await serveStudio(port);
       const end = () => {
         server.close();
         server.closeAllConnections();
@@ -57,12 +62,6 @@ Examples:
       remark("It ends with Ctrl-C.");
       if (server.listening) await once(server, "close");
     });
-}
-
-function studioPort(text: string | undefined): number {
-  const port = integer("--port", text ?? String(DEFAULT_PORT), 0);
-  check(port <= 65_535, "usage", `--port must be at most 65535, not ${port}`);
-  return port;
 }
 
 /** Serves the files of a folder; throws a `usage` error if the port cannot be had, a `run` one without the files. */

@@ -1,46 +1,61 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "@commander-js/extra-typings";
+import { z } from "zod";
+import { baseNames } from "../bases/index.js";
 import type { DataSource } from "../data/source.js";
 import { check, quoted } from "../errors.js";
 import { judgeCost } from "../flows/cost.js";
-import { type FlowDeclaration, monotoneFlow } from "../flows/declaration.js";
+import type { FlowDeclaration } from "../flows/declaration.js";
 import { type Flow, samplesAPass } from "../flows/flow.js";
-import { imageFlow } from "../flows/image-flow.js";
+import { imageFlow, imageFlowSchema } from "../flows/image-flow.js";
+import { flowSchema, monotoneFlow } from "../flows/monotone-flow.js";
 import { version } from "../manifest.js";
+import { networkSchema } from "../networks/declaration.js";
+import { option } from "../options.js";
 import { looksLikeImages, type ResolvedData, reloadData, resolveData } from "../presets/data.js";
 import { imagePresetFor, imagePresets, imageSizes, studiedData } from "../presets/image-presets.js";
 import { defaultPreset, defaultSteps, preset, presets } from "../presets/presets.js";
 import { findCheckpoint } from "../runs/checkpoint.js";
-import { MOST_BATCH, MOST_STEPS, RUN_FORMAT, Run, type RunConfig } from "../runs/run.js";
+import { RUN_FORMAT, Run, type RunConfig, runOptions } from "../runs/run.js";
 import { likelihood } from "../runs/score.js";
 import { type RunJob, type RunResult, type RunSummary, trainRun } from "../runs/train-run.js";
 import { dataSource } from "../training/job.js";
 import { meanInWords } from "../training/mean-in-words.js";
-import type { TrainingOptions } from "../training/trainer.js";
-import { flagOf } from "./advice.js";
-import { integer, positive, threadCount } from "./options.js";
+import { type TrainingOptions, trainingSchema } from "../training/options.js";
+import { common, rankCount, schemaOption } from "./options.js";
 import { aligned, remark, report, requireAll } from "./output.js";
 import { duration, progress } from "./progress.js";
 
-interface TrainOptions {
-  data?: string;
-  dataDir?: string;
-  columns?: string;
-  dequantization?: string;
-  preset?: string;
-  steps?: string;
-  batch?: string;
-  seed?: string;
-  learningRate?: string;
-  threads?: string;
-  checkpointEvery?: string;
-  out?: string;
-  resume?: string;
-  json?: boolean;
-}
+const { steps, batch, learningRate, l2 } = trainingSchema.shape;
+const { depth, growth, activation, coeff, lip } = networkSchema.shape;
+const base = option(z.enum(baseNames), "density of the latents", { absent: "normal" });
+/** Steps between checkpoints of tables and 2-D data. */
+const CHECKPOINT_EVERY = 500;
+const OF_PRESET = { standard: "that of the preset" };
+/** What a run that goes on takes from its start. */
+const FIXED = [
+  "data",
+  "dataDir",
+  "columns",
+  "preset",
+  "blocks",
+  "depth",
+  "growth",
+  "activation",
+  "coeff",
+  "lip",
+  "base",
+  "dequantization",
+  "batch",
+  "seed",
+  "learningRate",
+  "l2",
+  "checkpointEvery",
+  "out",
+];
 
-export function trainCommand(program: Command): void {
+const trainOptions = (program: Command) =>
   program
     .command("train")
     .description(
@@ -48,36 +63,58 @@ export function trainCommand(program: Command): void {
     )
     .option(
       "--data <name|file>",
-      "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), a CSV or NPY file of 1 to 16 numeric columns, images (digits, mnist, fashion-mnist, cifar10, imagenet32, imagenet64), or a folder of PNG or JPEG files (default: 2spirals)",
+      "a toy density (2spirals, 8gaussians, checkerboard, circles, moons, pinwheel, rings, swissroll), a CSV or NPY file of 1 to 16 numeric columns, images (digits, mnist, fashion-mnist, cifar10, imagenet32, imagenet64), or a folder of PNG or JPEG files",
+      "2spirals",
     )
     .option("--data-dir <dir>", "the folder with the files of mnist, fashion-mnist, cifar10 or imagenet")
-    .option("--columns <list>", "columns of the file to use, by name or number, separated by commas")
+    .option(...common.columns)
     .option(
       "--preset <name>",
       `model and schedule: monotone or i-densenet (default: ${defaultPreset}); of images ${imageSizes.join(", ")}, each also with -i-densenet or -residual-flow (default: that of the data). With -original as the original study's code has it (docs/presets.md): monotone, i-densenet, ${studiedData.join(", ")}, and these with -i-densenet`,
     )
-    .option(
-      "--dequantization <kind>",
-      "noise on the pixels of images: uniform, or variational, which is learned with the flow (default: uniform)",
+    .addOption(
+      schemaOption("--blocks <n>", flowSchema.shape.blocks.unwrap(), {
+        sentence: "number of blocks, not of images",
+        ...OF_PRESET,
+      }),
     )
-    .option(
-      "--steps <n>",
-      `training steps (default: ${defaultSteps}, with -original 50000; of images what the preset says)`,
+    .addOption(schemaOption("--depth <n>", depth, OF_PRESET))
+    .addOption(schemaOption("--growth <n>", growth, OF_PRESET))
+    .addOption(schemaOption("--activation <name>", activation, OF_PRESET))
+    .addOption(schemaOption("--coeff <x>", coeff, OF_PRESET))
+    .addOption(schemaOption("--lip <x>", lip, OF_PRESET))
+    .addOption(schemaOption("--base <kind>", base))
+    .addOption(
+      schemaOption("--dequantization <kind>", imageFlowSchema.shape.dequantization.unwrap(), OF_PRESET),
     )
-    .option("--batch <n>", "samples a step (default: 500, of images 64 or what the preset says)")
-    .option("--seed <n>", "seed of the weights and the samples (default: 0)")
-    .option("--learning-rate <x>", "Adam's step size (default: that of the preset)")
-    .option("--threads <n>", "ranks that share the work (default: one a core)")
-    .option(
-      "--checkpoint-every <n>",
-      "steps between checkpoints (default: 500, of images what the preset says)",
+    .addOption(
+      schemaOption("--steps <n>", steps, {
+        standard: `${defaultSteps}, with -original 50000; of images what the preset says`,
+      }),
+    )
+    .addOption(schemaOption("--batch <n>", batch, OF_PRESET))
+    .addOption(common.seed("weights and the samples"))
+    .addOption(schemaOption("--learning-rate <x>", learningRate, OF_PRESET))
+    .addOption(schemaOption("--l2 <x>", l2, OF_PRESET))
+    .addOption(common.threads)
+    .addOption(
+      schemaOption("--checkpoint-every <n>", runOptions.checkpointEvery, {
+        standard: `${CHECKPOINT_EVERY}, of images what the preset says`,
+      }),
     )
     .option("--out <dir>", "the run directory (default: a new one in runs/)")
-    .option(
-      "--resume <dir>",
-      "go on from the newest complete checkpoint of a run; only --steps and --threads may be changed",
+    .addOption(
+      new Option(
+        "--resume <dir>",
+        "go on from the newest complete checkpoint of a run; only --steps and --threads may be changed",
+      ).conflicts(FIXED),
     )
-    .option("--json", "print one JSON object on stdout")
+    .option(...common.json);
+
+type TrainOptions = ReturnType<ReturnType<typeof trainOptions>["opts"]>;
+
+export function trainCommand(program: Command): void {
+  trainOptions(program)
     .addHelpText(
       "after",
       `
@@ -97,7 +134,7 @@ Examples:
 }
 
 async function trainAction(options: TrainOptions): Promise<void> {
-  const start = await (options.resume === undefined ? startRun(options) : resumeRun(options));
+  const start = await (options.resume === undefined ? startRun(options) : resumeRun(options.resume, options));
   const { run, state } = start;
   const { config } = run;
   const source = await dataSource(start.data);
@@ -144,7 +181,7 @@ async function trainAction(options: TrainOptions): Promise<void> {
   }
 }
 
-/** What a preset says of the data at hand. */
+/** What a preset and the options say of the data at hand. */
 interface Plan {
   declaration: FlowDeclaration;
   training: Omit<TrainingOptions, "seed" | "steps">;
@@ -152,12 +189,10 @@ interface Plan {
   checkpointEvery: number;
 }
 
-function planOf(name: string, data: ResolvedData, dequantization: string | undefined): Plan {
-  check(
-    dequantization === undefined || dequantization === "uniform" || dequantization === "variational",
-    "usage",
-    `--dequantization must be uniform or variational, not ${quoted(dequantization)}`,
-  );
+function planOf(name: string, data: ResolvedData, options: TrainOptions): Plan {
+  const { dequantization, blocks } = options;
+  const network = given(options, ["depth", "growth", "activation", "coeff", "lip"]);
+  const latents = options.base ? { base: { kind: options.base } } : {};
   if (!data.image) {
     check(dequantization === undefined, "usage", "--dequantization is for images: other data have no pixels");
     check(
@@ -167,8 +202,9 @@ function planOf(name: string, data: ResolvedData, dequantization: string | undef
     );
     const { flow, training, steps = defaultSteps } = preset(name);
     const { dim, standardisation } = data;
-    const declaration = monotoneFlow({ ...flow, dim, ...(standardisation ? { standardisation } : {}) });
-    return { declaration, training, steps, checkpointEvery: 500 };
+    const own = { ...network, ...latents, ...given(options, ["blocks"]), dim };
+    const declaration = monotoneFlow({ ...flow, ...own, ...(standardisation ? { standardisation } : {}) });
+    return { declaration, training, steps, checkpointEvery: CHECKPOINT_EVERY };
   }
   const found = Object.hasOwn(imagePresets, name) ? imagePresets[name] : undefined;
   check(
@@ -176,58 +212,48 @@ function planOf(name: string, data: ResolvedData, dequantization: string | undef
     "usage",
     `unknown preset ${quoted(name)} for images; choose one of ${Object.keys(imagePresets).join(", ")}`,
   );
+  check(blocks === undefined, "usage", "--blocks is for tables: images have some of each scale");
   const { flow, training, steps, checkpointEvery } = found;
   const { shape, levels } = data.image;
-  return {
-    declaration: imageFlow({ ...flow, ...shape, levels, ...(dequantization ? { dequantization } : {}) }),
-    training,
-    steps,
-    checkpointEvery,
-  };
+  const noise = dequantization ? { dequantization } : {};
+  const declaration = imageFlow({ ...flow, ...network, ...latents, ...noise, ...shape, levels });
+  return { declaration, training, steps, checkpointEvery };
+}
+
+/** Those of the named options that were given. */
+function given<Name extends keyof TrainOptions>(
+  options: TrainOptions,
+  names: readonly Name[],
+): { [Key in Name]?: NonNullable<TrainOptions[Key]> } {
+  return Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  ) as { [Key in Name]?: NonNullable<TrainOptions[Key]> };
 }
 
 async function startRun(options: TrainOptions): Promise<RunJob> {
-  const named = options.data ?? "2spirals";
+  const { data: named, columns, seed, dataDir } = options;
   const images = looksLikeImages(named);
   const name = options.preset ?? (images ? imagePresetFor(named) : defaultPreset);
-  const seed = integer("--seed", options.seed ?? "0", 0);
-  const columns = options.columns?.split(",").map((c) => c.trim());
   const flips = Object.hasOwn(imagePresets, name) && imagePresets[name].flips;
-  const data = await resolveData(named, seed, columns, { dataDir: options.dataDir, flips });
+  const data = await resolveData(named, seed, columns, { dataDir, flips });
   for (const sentence of data.remarks ?? []) remark(sentence);
-  const plan = planOf(name, data, options.dequantization);
-  const { training } = plan;
-  const config = {
-    ...training,
-    steps: integer("--steps", options.steps ?? String(plan.steps), 1),
-    batch: integer("--batch", options.batch ?? String(training.batch), 1),
-    learningRate: positive("--learning-rate", options.learningRate ?? String(training.learningRate)),
+  const plan = planOf(name, data, options);
+  const training = {
+    ...plan.training,
+    steps: options.steps ?? plan.steps,
     seed,
-    schedule: training.schedule?.map((change) => ({ ...change })),
+    ...given(options, ["batch", "learningRate", "l2"]),
   };
-  check(config.batch <= MOST_BATCH, "usage", `--batch must be at most ${MOST_BATCH}, not ${config.batch}`);
-  check(config.steps <= MOST_STEPS, "usage", `--steps must be at most ${MOST_STEPS}, not ${config.steps}`);
-  judgeCost(
-    plan.declaration,
-    samplesAPass(plan.declaration),
-    `--batch ${config.batch}`,
-    "usage",
-    config.batch,
-  );
-  const threads = Math.min(threadCount(options.threads), config.batch);
-  const checkpointEvery = integer(
-    "--checkpoint-every",
-    options.checkpointEvery ?? String(plan.checkpointEvery),
-    1,
-  );
+  const { batch } = training;
+  judgeCost(plan.declaration, samplesAPass(plan.declaration), `--batch ${batch}`, "usage", batch);
   const runConfig: RunConfig = {
     format: RUN_FORMAT,
     version,
     preset: name,
     data: data.config,
-    training: config,
-    threads,
-    checkpointEvery,
+    training,
+    threads: Math.min(rankCount(options.threads), batch),
+    checkpointEvery: options.checkpointEvery ?? plan.checkpointEvery,
     flow: plan.declaration,
   };
   const run = Run.create(options.out ?? freshFolder((await dataSource(data.job)).name, name), runConfig);
@@ -244,26 +270,8 @@ function freshFolder(data: string, presetName: string): string {
   }
 }
 
-async function resumeRun(options: TrainOptions): Promise<RunJob> {
-  const fixed = [
-    "data",
-    "dataDir",
-    "columns",
-    "dequantization",
-    "preset",
-    "batch",
-    "seed",
-    "learningRate",
-    "checkpointEvery",
-    "out",
-  ] as const;
-  const given = fixed.find((name) => options[name] !== undefined);
-  check(
-    given === undefined,
-    "usage",
-    `--resume goes on as the run was started; ${flagOf(given ?? "")} cannot be changed`,
-  );
-  const run = Run.open(options.resume as string);
+async function resumeRun(path: string, options: TrainOptions): Promise<RunJob> {
+  const run = Run.open(path);
   run.lock();
   const { config } = run;
   check(
@@ -275,12 +283,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   const state = found?.checkpoint ?? null;
   const done = state?.step ?? 0;
   const model = run.summary();
-  if (options.steps !== undefined) config.training.steps = integer("--steps", options.steps, 1);
-  check(
-    config.training.steps <= MOST_STEPS,
-    "usage",
-    `--steps must be at most ${MOST_STEPS}, not ${config.training.steps}`,
-  );
+  config.training = { ...config.training, ...given(options, ["steps"]) };
   judgeCost(config.flow, samplesAPass(config.flow), run.file("config.json"), "run", config.training.batch);
   const { steps } = config.training;
   check(steps >= done, "usage", `--steps ${steps} is less than the ${done} steps that ${run.path} has done`);
@@ -291,7 +294,7 @@ async function resumeRun(options: TrainOptions): Promise<RunJob> {
   );
   check(state !== null || model === null, "run", `${run.path} has a model but no checkpoint to go on from`);
   if (options.threads !== undefined)
-    config.threads = Math.min(threadCount(options.threads), config.training.batch);
+    config.threads = Math.min(rankCount(options.threads), config.training.batch);
   const data = await reloadData(config.data, config.training.seed, run.path);
   if (options.steps !== undefined || options.threads !== undefined) run.writeConfig();
   run.removeLeftovers();

@@ -1,9 +1,10 @@
-import type { Command } from "commander";
+import type { Command } from "@commander-js/extra-typings";
 import { FlowError } from "../errors.js";
 import { type Certificate, certify, LARGEST_JACOBIAN, LIMITS } from "../flows/certificate.js";
 import type { Flow } from "../flows/flow.js";
 import { Purpose, Random } from "../model/random.js";
 import { Table } from "../table.js";
+import { common } from "./options.js";
 import { orNull, report } from "./output.js";
 import { openModel, trainingSource } from "./run-model.js";
 
@@ -19,7 +20,7 @@ export function verifyCommand(program: Command): void {
     .description(
       "certify a run's model: Lipschitz bounds below 1, round trips, log-determinants against float64",
     )
-    .option("--json", "print one JSON object on stdout")
+    .option(...common.json)
     .addHelpText(
       "after",
       `
@@ -27,7 +28,7 @@ Examples:
   $ monotone-flows verify runs/2spirals-monotone
   $ monotone-flows verify runs/2spirals-monotone --json`,
     )
-    .action(async (path: string, options: { json?: boolean }) => {
+    .action(async (path, options) => {
       const { run, flow } = await openModel(path);
       const { seed } = run.config.training;
       const count = flow.declaration.image ? IMAGES : SAMPLES;

@@ -5,9 +5,9 @@ import { Actnorm } from "../bijections/actnorm.js";
 import { matrix } from "../engine/engine.js";
 import { Table } from "../table.js";
 import { type Certificate, certify, LARGEST_JACOBIAN } from "./certificate.js";
-import { monotoneFlow } from "./declaration.js";
 import { Flow } from "./flow.js";
 import { imageFlow } from "./image-flow.js";
+import { monotoneFlow } from "./monotone-flow.js";
 
 const table = (rows: number, columns: number, value: (i: number) => number) =>
   new Table(

@@ -2,9 +2,10 @@ import { afterEach, expect, it, vi } from "vitest";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { imagePresets } from "../presets/image-presets.js";
 import { costOf, judgeCost } from "./cost.js";
-import { type FlowDeclaration, monotoneFlow, parseDeclaration } from "./declaration.js";
+import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Flow } from "./flow.js";
 import { imageFlow } from "./image-flow.js";
+import { monotoneFlow } from "./monotone-flow.js";
 
 afterEach(() => vi.unstubAllEnvs());
 

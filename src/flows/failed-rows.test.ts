@@ -4,10 +4,10 @@ import { normalRows, testRandom } from "../../test/support/rows.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { Table } from "../table.js";
-import { monotoneFlow } from "./declaration.js";
 import { FailedRows } from "./failed-rows.js";
 import { Flow } from "./flow.js";
 import { imageFlow } from "./image-flow.js";
+import { monotoneFlow } from "./monotone-flow.js";
 
 const engines = [
   ["reference", async () => new ReferenceEngine()],

@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { seeded } from "../../test/support/property.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { monotoneFlow } from "./declaration.js";
 import { Flow } from "./flow.js";
 import { decodeFlow, encodeFlow } from "./model-encoding.js";
+import { monotoneFlow } from "./monotone-flow.js";
 import { decodeSafetensors, encodeSafetensors, type Tensor } from "./safetensors.js";
 
 const engine = new ReferenceEngine();

@@ -7,10 +7,11 @@ import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { Table } from "../table.js";
-import { type FlowDeclaration, type Formulation, monotoneFlow } from "./declaration.js";
+import type { FlowDeclaration } from "./declaration.js";
 import { FailedRows } from "./failed-rows.js";
 import { Flow } from "./flow.js";
 import { imageFlow } from "./image-flow.js";
+import { type Formulation, monotoneFlow } from "./monotone-flow.js";
 import { flowPath } from "./path.js";
 import { sumOf } from "./terms.js";
 

@@ -9,8 +9,9 @@
 import { type BijectionDeclaration, shapeAfter } from "../bijections/index.js";
 import type { Engine, Grid } from "../engine/engine.js";
 import { check, FlowError } from "../errors.js";
-import { type FlowDeclaration, type Formulation, parseDeclaration } from "../flows/declaration.js";
+import { type FlowDeclaration, parseDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import type { Formulation } from "../flows/monotone-flow.js";
 import type { NetworkDeclaration } from "../networks/declaration.js";
 import { type Shape, sizeOf } from "../shape.js";
 import { type Checkpoint, decodeCheckpoint, type Options } from "./checkpoint.js";

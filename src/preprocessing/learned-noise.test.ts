@@ -19,7 +19,8 @@ import type { NetworkDeclaration } from "../networks/declaration.js";
 import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 import { objective } from "../training/objectives.js";
-import { Trainer, type TrainingOptions } from "../training/trainer.js";
+import type { TrainingOptions } from "../training/options.js";
+import { Trainer } from "../training/trainer.js";
 import { Rows } from "./preprocessing.js";
 
 afterEach(() => vi.restoreAllMocks());

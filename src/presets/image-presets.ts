@@ -3,7 +3,7 @@
  * as their code has it (`-original`), and small. docs/presets.md sets them side by side and says why what differs does.
  */
 import type { ImageFlowOptions } from "../flows/image-flow.js";
-import type { TrainingOptions } from "../training/trainer.js";
+import type { TrainingOptions } from "../training/options.js";
 
 /** All but what the images say themselves. */
 type Architecture = Omit<ImageFlowOptions, "channels" | "height" | "width" | "levels">;

@@ -4,8 +4,8 @@
  * them side by side and says why what differs does.
  */
 import { FlowError, quoted } from "../errors.js";
-import type { FlowOptions } from "../flows/declaration.js";
-import type { TrainingOptions } from "../training/trainer.js";
+import type { FlowOptions } from "../flows/monotone-flow.js";
+import type { TrainingOptions } from "../training/options.js";
 
 /** A model and how it is trained, for tables and 2-D data. */
 export interface Preset {

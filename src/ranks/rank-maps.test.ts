@@ -4,9 +4,9 @@ import { rankPrograms } from "../../test/support/rank-programs.js";
 import { toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import { monotoneFlow } from "../flows/declaration.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import { Flow } from "../flows/flow.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import { Table } from "../table.js";
 import { RankMaps, type RankMapsOptions, withRanks } from "./rank-maps.js";
 

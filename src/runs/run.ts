@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { Engine } from "../engine/engine.js";
 import { check, FlowError, quoted } from "../errors.js";
 import { makeFolder, reason, writeFileAtomically } from "../files.js";
-import { parseDeclaration } from "../flows/declaration.js";
+import { type FlowDeclaration, parseDeclaration } from "../flows/declaration.js";
 import { firstDifference } from "../flows/difference.js";
 import type { Flow } from "../flows/flow.js";
 import { firstIssue, parseJson } from "../flows/json.js";
@@ -18,6 +18,9 @@ import { checkListed, type Listing, MANIFEST_FILE } from "../flows/manifest.js";
 import { DECLARATION_FILE, type EncodedFlow, WEIGHTS_FILE } from "../flows/model-encoding.js";
 import { loadFlow } from "../flows/model-files.js";
 import { sha256 } from "../flows/sha256.js";
+import { option } from "../options.js";
+import { threads } from "../ranks/options.js";
+import { type TrainingOptions, trainingSchema } from "../training/options.js";
 import { type Metrics, metricsLine, parseMetrics } from "./metrics.js";
 import { LOCK_REMAINS, lock, unlock } from "./run-lock.js";
 
@@ -35,12 +38,12 @@ const LISTED = [CONFIG, DECLARATION_FILE, WEIGHTS_FILE, SUMMARY] as const;
 const PARTIAL = /\.\d+\.partial$/;
 
 const count = z.number().int().positive();
-/** Samples of a step, and ranks, at most. */
-export const MOST_BATCH = 1_000_000;
-export const MOST_THREADS = 256;
-/** More steps would take centuries. */
-export const MOST_STEPS = 1e12;
-const steps = count.max(MOST_STEPS);
+const { steps } = trainingSchema.shape;
+/** How a run is carried out. */
+export const runOptions = {
+  threads,
+  checkpointEvery: option(count, "steps between checkpoints"),
+};
 
 const config = z.strictObject({
   format: z.union([z.literal(RUN_FORMAT), z.literal(WITHOUT_MANIFEST)]),
@@ -79,27 +82,8 @@ const config = z.strictObject({
       testFraction: z.number(),
     }),
   ]),
-  training: z.strictObject({
-    steps,
-    batch: count.max(MOST_BATCH),
-    seed: z.number().int().nonnegative(),
-    learningRate: z.number().positive(),
-    schedule: z
-      .array(z.strictObject({ from: z.number().int().nonnegative(), factor: z.number().positive() }))
-      .optional(),
-    warmUp: z.number().int().nonnegative().optional(),
-    clip: z.number().positive().optional(),
-    l2: z.number().nonnegative(),
-    betas: z
-      .tuple([z.number().nonnegative().lt(1), z.number().nonnegative().lt(1)])
-      .readonly()
-      .optional(),
-    epsilon: z.number().positive().optional(),
-    averaging: z.number().positive().lt(1).optional(),
-    objective: z.enum(["likelihood", "regression"]).optional(),
-  }),
-  threads: count.max(MOST_THREADS),
-  checkpointEvery: count,
+  training: trainingSchema,
+  ...runOptions,
   flow: z.unknown(),
 });
 
@@ -117,7 +101,7 @@ export type Summary = z.infer<typeof summary>;
 
 type Parsed = z.infer<typeof config>;
 /** `config.json` of a run directory: everything about a training run, resolved. */
-export type RunConfig = Omit<Parsed, "flow"> & { flow: ReturnType<typeof parseDeclaration> };
+export type RunConfig = Omit<Parsed, "flow" | "training"> & { flow: FlowDeclaration; training: TrainingOptions };
 export type DataConfig = RunConfig["data"];
 
 export type { Metrics };
@@ -355,7 +339,9 @@ export function parseConfig(bytes: Uint8Array, listing: Listing | null, file: st
   if (listing) checkListed(listing, CONFIG, bytes, file);
   const parsed = config.safeParse(raw);
   if (!parsed.success) throw new FlowError("run", `${file} is damaged ${firstIssue(parsed.error)}`);
-  return { ...parsed.data, flow: parseDeclaration(parsed.data.flow, file) };
+  // As it was written: what is left out there is left out of the run's identity.
+  const { training } = raw as RunConfig;
+  return { ...parsed.data, training, flow: parseDeclaration(parsed.data.flow, file) };
 }
 
 /** The hash of all that a run's numbers depend on but for the number of steps and of threads. */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { toySource } from "../data/source.js";
-import { monotoneFlow } from "../flows/declaration.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import type { Flow } from "../flows/flow.js";
 import { loadFlow } from "../flows/model-files.js";
 import { alone } from "../ranks/communicator.js";
@@ -75,7 +75,7 @@ describe("a run", () => {
         },
       ),
     ).rejects.toThrow("killed");
-    killed.config.training.steps = 9;
+    killed.config.training = { ...killed.config.training, steps: 9 };
     killed.writeConfig();
     const again = Run.open(path);
     expect(again.config.training.steps).toBe(9);

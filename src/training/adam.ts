@@ -5,26 +5,24 @@
  * with t counted from the first step that changes the parameter (`learnFrom`).
  */
 import type { Parameters } from "../model/parameters.js";
+import { resolved } from "../options.js";
+import { type Training, type TrainingOptions, trainingSchema } from "./options.js";
 
-export interface AdamOptions {
-  /** Times the parameters, added to their gradients. */
-  readonly l2: number;
-  /** b1 and b2, the decays of the two moments (default 0.9 and 0.999). */
-  readonly betas?: readonly [number, number] | undefined;
-  /** Added to the root of the second moment (default 1e-8). */
-  readonly epsilon?: number | undefined;
-}
+const schema = trainingSchema.pick({ l2: true, betas: true, epsilon: true });
 
 export class Adam {
   /** First and second moments, in the order of `parameters.values`. */
   readonly first: Float64Array;
   readonly second: Float64Array;
   readonly #parameters: Parameters;
-  readonly #options: AdamOptions;
+  readonly #options: Pick<Training, "l2" | "betas" | "epsilon">;
 
-  constructor(parameters: Parameters, options: AdamOptions) {
+  constructor(
+    parameters: Parameters,
+    { l2, betas, epsilon }: Pick<TrainingOptions, "l2" | "betas" | "epsilon">,
+  ) {
     this.#parameters = parameters;
-    this.#options = options;
+    this.#options = resolved(schema, { l2, betas, epsilon }, "Adam");
     this.first = new Float64Array(parameters.values.length);
     this.second = new Float64Array(parameters.values.length);
   }
@@ -33,7 +31,7 @@ export class Adam {
   update(step: number, rate: number): void {
     // Locals: inside the loop, looking up a field costs as much as the arithmetic.
     const { first, second } = this;
-    const { l2, betas = [0.9, 0.999], epsilon = 1e-8 } = this.#options;
+    const { l2, betas, epsilon } = this.#options;
     const [beta1, beta2] = betas;
     let offset = 0;
     for (const { learned, learnFrom, values, gradient } of this.#parameters.list) {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { monotoneFlow } from "../flows/declaration.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import { Parameters } from "../model/parameters.js";
 import { alone } from "../ranks/communicator.js";
 import { AveragedWeights } from "./averaged-weights.js";

@@ -1,9 +1,9 @@
 import { expect, it } from "vitest";
 import { type DataSource, toySource } from "../data/source.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 import { Trainer, type TrainingState } from "./trainer.js";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 // Named otherwise: linters take `fit` for a test that shuts out the others.
 import { fit as fitFlow } from "./fit.js";
 

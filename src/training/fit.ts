@@ -1,31 +1,14 @@
 /** Fitting a flow in one call, on the thread that calls. */
 import { type DataSource, tableSource } from "../data/source.js";
 import type { Flow } from "../flows/flow.js";
+import { resolved } from "../options.js";
 import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
-import type { ObjectiveName } from "./objectives.js";
-import type { RateChange } from "./schedule.js";
+import { type FitTraining, fitSchema } from "./options.js";
 import { Trainer } from "./trainer.js";
 
 /** How `fit` trains. */
-export interface FitOptions {
-  /** Default 1000. */
-  steps?: number;
-  /** Samples a step (default 500). */
-  batch?: number;
-  /** Seed of the batches (default 0). */
-  seed?: number;
-  /** Adam's step size (default 1e-3). */
-  learningRate?: number;
-  /** Changes of the step size: from which step on, and to how many times `learningRate` (default: none). */
-  schedule?: readonly RateChange[];
-  /** L2 regularisation, added to the gradient (default 1e-5). */
-  l2?: number;
-  /**
-   * `likelihood` (default): the samples x become likely. `regression`: samples are pairs (x, t) of 2 dim numbers,
-   * and F(x) comes near t in mean squared error.
-   */
-  objective?: ObjectiveName;
+export interface FitOptions extends FitTraining {
   /** Called after every step with the number of steps done and the batch's loss (nats, or mean squared error). */
   onStep?(step: number, loss: number): void;
 }
@@ -37,7 +20,7 @@ export interface FitOptions {
  */
 export async function fit(flow: Flow, data: DataSource | Rows, options: FitOptions = {}): Promise<number> {
   const { onStep, ...given } = options;
-  const training = { steps: 1000, batch: 500, seed: 0, learningRate: 1e-3, l2: 1e-5, ...given };
+  const training = resolved(fitSchema, given, "fit");
   const { steps } = training;
   const source = isRows(data) ? rowsSource(Table.from(data)) : data;
   const trainer = new Trainer(flow, source, training, alone);

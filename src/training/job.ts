@@ -9,7 +9,8 @@ import type { FlowDeclaration } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import type { Communicator } from "../ranks/communicator.js";
 import { Table } from "../table.js";
-import { Trainer, type TrainingOptions, type TrainingState } from "./trainer.js";
+import type { TrainingOptions } from "./options.js";
+import { Trainer, type TrainingState } from "./trainer.js";
 
 interface PlainTable {
   readonly rows: number;

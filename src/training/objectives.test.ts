@@ -7,8 +7,8 @@ import type { BijectionDeclaration } from "../bijections/index.js";
 import type { Engine } from "../engine/engine.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import { type Formulation, monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
+import { type Formulation, monotoneFlow } from "../flows/monotone-flow.js";
 import { collectGradient } from "../model/gradients.js";
 import { objective } from "./objectives.js";
 

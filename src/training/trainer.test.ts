@@ -6,15 +6,16 @@ import { testRandom } from "../../test/support/rows.js";
 import type { DataSource } from "../data/source.js";
 import { staircaseSource } from "../data/staircase.js";
 import { ReferenceEngine } from "../engine/reference/engine.js";
-import { monotoneFlow } from "../flows/declaration.js";
 import { Flow } from "../flows/flow.js";
 import { imageFlow } from "../flows/image-flow.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import type { PassKey } from "../logdet/probes.js";
 import { alone } from "../ranks/communicator.js";
 import { Table } from "../table.js";
 // Named otherwise: linters take `fit` for a test that shuts out the others.
 import { fit as fitFlow } from "./fit.js";
-import { Trainer, type TrainingOptions } from "./trainer.js";
+import type { TrainingOptions } from "./options.js";
+import { Trainer } from "./trainer.js";
 
 const regression: TrainingOptions = {
   steps: 4,

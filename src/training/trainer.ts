@@ -3,42 +3,16 @@ import type { DataSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import type { PassKey } from "../logdet/probes.js";
+import { resolved } from "../options.js";
 import { type Communicator, shard } from "../ranks/communicator.js";
 import type { Sums } from "../ranks/thread-communicator.js";
 import { emptyCounts } from "../solvers/newton.js";
 import { Adam } from "./adam.js";
 import { AveragedWeights } from "./averaged-weights.js";
 import { clipGradient } from "./clipping.js";
-import { type Objective, type ObjectiveName, objective } from "./objectives.js";
-import { type RateChange, rateAt } from "./schedule.js";
-
-/** How a flow is trained, apart from what it is and what it learns from. */
-export interface TrainingOptions {
-  /** Steps in all. */
-  steps: number;
-  /** Samples a step. */
-  batch: number;
-  /** Of weights, batches and probes: a whole number from 0 to 2^53 - 1. */
-  seed: number;
-  /** Adam's step size, before the schedule's factors. */
-  learningRate: number;
-  /** Changes of the learning rate, earliest first (default: none). */
-  schedule?: readonly RateChange[] | undefined;
-  /** Steps in which the learning rate grows from 0 (default: none). */
-  warmUp?: number | undefined;
-  /** The largest norm of the gradient of a step's loss per dimension; longer ones are scaled down (default: none is). */
-  clip?: number | undefined;
-  /** Times the parameters, added to their gradients. */
-  l2: number;
-  /** Adam's decays of the two moments (default 0.9 and 0.999). */
-  betas?: readonly [number, number] | undefined;
-  /** What Adam adds to the root of the second moment (default 1e-8). */
-  epsilon?: number | undefined;
-  /** Decay of the average of the weights that the trained model gets (default: it gets those of the last step). */
-  averaging?: number | undefined;
-  /** What is made small (default: likelihood). */
-  objective?: ObjectiveName | undefined;
-}
+import { type Objective, objective } from "./objectives.js";
+import { type Training, type TrainingOptions, trainingSchema } from "./options.js";
+import { rateAt } from "./schedule.js";
 
 /** What one step did. */
 export interface StepResult {
@@ -77,8 +51,8 @@ const MOST_NUMBERS = 4e6;
 export class Trainer {
   /** The model as the last step has left it. */
   readonly flow: Flow;
-  /** As given. */
-  readonly options: TrainingOptions;
+  /** Nothing left out. */
+  readonly options: Training;
   readonly #source: DataSource;
   readonly #communicator: Communicator;
   readonly #adam: Adam;
@@ -98,14 +72,18 @@ export class Trainer {
   /** The learning rate before the schedule's factors. It may be changed between steps: rank 0's counts for all ranks. */
   learningRate: number;
 
-  /** Throws a `usage` error for a source whose samples have another number of columns than the objective asks for. */
-  constructor(flow: Flow, source: DataSource, options: TrainingOptions, communicator: Communicator) {
+  /**
+   * Throws a `usage` error for options outside of their limits, and for a source whose samples have another number of
+   * columns than the objective asks for.
+   */
+  constructor(flow: Flow, source: DataSource, given: TrainingOptions, communicator: Communicator) {
+    const options = resolved(trainingSchema, given, "training");
     this.flow = flow;
     this.options = options;
     this.learningRate = options.learningRate;
     this.#source = source;
     this.#communicator = communicator;
-    this.#objective = objective(options.objective ?? "likelihood", flow);
+    this.#objective = objective(options.objective, flow);
     const { columns } = this.#objective;
     check(
       source.dim === columns,

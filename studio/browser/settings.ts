@@ -9,17 +9,29 @@ export interface Setting<Value> {
   write(value: Value): string;
 }
 
-/** A number within limits, whole if asked for. */
-export function number(
-  initial: number,
-  { min, max, whole = false }: { min: number; max: number; whole?: boolean },
-): Setting<number> {
+/** What numbers a control takes: every one within these ends, or those that are whole steps from the least one. */
+export interface Limits {
+  readonly min: number;
+  readonly max: number;
+  readonly step: number | "any";
+}
+
+/** A number whose control knows its limits. */
+export type Limited = Signal<number> & { readonly limits: Limits };
+
+export const limited = (initial: number, limits: Limits): Limited =>
+  Object.assign(signal(initial), { limits });
+
+/** A number within limits; whole where its steps are. */
+export function number(initial: number, limits: Limits): Setting<number> & { readonly limits: Limits } {
+  const { min, max, step } = limits;
   return {
     initial,
+    limits,
     read(text) {
       const value = Number(text);
       if (text.trim() === "" || !Number.isFinite(value) || value < min || value > max) return undefined;
-      return whole && !Number.isInteger(value) ? undefined : value;
+      return Number.isInteger(step) && !Number.isInteger(value) ? undefined : value;
     },
     write: (value) => String(Number(value.toPrecision(12))),
   };
@@ -42,7 +54,11 @@ export function flag(initial: boolean): Setting<boolean> {
 // biome-ignore lint/suspicious/noExplicitAny: the values of a page's settings differ in type.
 type Settings = Record<string, Setting<any>>;
 export type Signals<All extends Settings> = {
-  readonly [Name in keyof All]: All[Name] extends Setting<infer Value> ? Signal<Value> : never;
+  readonly [Name in keyof All]: All[Name] extends { readonly limits: Limits }
+    ? Limited
+    : All[Name] extends Setting<infer Value>
+      ? Signal<Value>
+      : never;
 };
 
 /**
@@ -51,7 +67,10 @@ export type Signals<All extends Settings> = {
  */
 export function addressSettings<All extends Settings>(page: string, settings: All): Signals<All> {
   const signals = Object.fromEntries(
-    Object.entries(settings).map(([name, { initial }]) => [name, signal(initial)]),
+    Object.entries(settings).map(([name, setting]) => {
+      const { initial } = setting;
+      return [name, "limits" in setting ? limited(initial, setting.limits as Limits) : signal(initial)];
+    }),
   );
   const written = () => {
     const parameters = new URLSearchParams();

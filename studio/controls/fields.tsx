@@ -2,6 +2,7 @@
 import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import type { Limited, Limits } from "../browser/settings.js";
 
 interface Common {
   label: ComponentChildren;
@@ -10,29 +11,25 @@ interface Common {
   disabled?: boolean | undefined;
 }
 
-interface SliderProps extends Common {
-  value: Signal<number>;
-  min: number;
-  max: number;
-  step: number;
-  /** How the value is written beside the label (default: the number itself). */
-  format?: (value: number) => string;
-  onInput?: (value: number) => void;
-}
+/** A number that knows its limits, or has them beside it. */
+type Bounded =
+  | { value: Limited; limits?: undefined }
+  | { value: Signal<number> & { readonly limits?: undefined }; limits: Limits };
+
+const limitsOf = ({ value, limits = value.limits }: Bounded) => limits as Limits;
+
+type SliderProps = Common &
+  Bounded & {
+    /** How the value is written beside the label (default: the number itself). */
+    format?: (value: number) => string;
+    onInput?: (value: number) => void;
+  };
 
 /** A number between two ends. The handle follows the pointer and the arrow keys. */
-export function Slider({
-  label,
-  hint,
-  value,
-  min,
-  max,
-  step,
-  format = String,
-  onInput,
-  disabled,
-}: SliderProps) {
+export function Slider({ label, hint, format = String, onInput, disabled, ...bounded }: SliderProps) {
   const id = useId();
+  const { value } = bounded;
+  const { min, max, step } = limitsOf(bounded);
   return (
     <div class="field slider">
       <label for={id}>{label}</label>
@@ -56,17 +53,13 @@ export function Slider({
   );
 }
 
-interface NumberFieldProps extends Common {
-  value: Signal<number>;
-  min: number;
-  max: number;
-  /** `any` allows every number; a whole number allows multiples of itself (default 1). */
-  step?: number | "any";
-}
+type NumberFieldProps = Common & Bounded;
 
 /** A number that is typed. What is not a number within the limits is marked and not taken. */
-export function NumberField({ label, hint, value, min, max, step = 1, disabled }: NumberFieldProps) {
+export function NumberField({ label, hint, disabled, ...bounded }: NumberFieldProps) {
   const id = useId();
+  const { value } = bounded;
+  const { min, max, step } = limitsOf(bounded);
   return (
     <div class="field">
       <label for={id}>{label}</label>

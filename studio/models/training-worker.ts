@@ -1,7 +1,7 @@
 /** Trains: rank 0 of a training job, in a worker so that the page goes on drawing. */
 import "./no-eval.js";
 import { train } from "../../src/training/train.js";
-import { FlowError, type StepResult, type Trainer } from "../library.js";
+import { FlowError, fitSchema, optionFacts, type StepResult, type Trainer } from "../library.js";
 import { holdLock } from "./alive.js";
 import type { Snapshot, SnapshotWish, TrainingNews, TrainingOrder } from "./messages.js";
 
@@ -44,8 +44,8 @@ async function run(order: TrainingOrder & { kind: "start" }): Promise<void> {
     remark = "This page is not cross-origin isolated, so threads cannot share memory: one thread trains.";
   }
   try {
-    // Nothing limits the steps: the page says how far to go.
-    const options = { ...order.job.options, steps: Number.MAX_SAFE_INTEGER };
+    // As many steps as there may be: the page says how far to go.
+    const options = { ...order.job.options, steps: optionFacts(fitSchema.shape.steps).most };
     let began = performance.now();
     await train({ ...order.job, options }, threads, {
       async onStep(rank0, result) {

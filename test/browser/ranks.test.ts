@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { build, type PreviewServer, preview } from "vite";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { monotoneFlow } from "../../src/flows/declaration.js";
+import { monotoneFlow } from "../../src/flows/monotone-flow.js";
 import type { TrainingJob } from "../../src/training/job.js";
 import { train } from "../../src/training/train.js";
 import { rankPrograms } from "../support/rank-programs.js";

@@ -80,7 +80,7 @@ describe("one sentence, exit code 2 and an untouched disk for", () => {
       "train --preset moonotone": /unknown preset 'moonotone'; choose one of monotone, i-densenet/,
       "train --data 2spiral": /no data set "2spiral".*2spirals/,
       "train --columns 1": /--columns/,
-      "sample run -n 0": /-n must be/,
+      "sample run -n 0": /--count must be/,
       "sample run --json": /--json needs --out/,
       "sample run --out x.jpg": /--out must end in .csv, .npy, .png, not 'x.jpg'/,
       "score run --data good.csv --out x.png": /--out must end in .csv or .npy, not 'x.png'/,

@@ -77,7 +77,7 @@ describe("bench solvers", () => {
 
   it("refuses what makes no sense in one sentence", async () => {
     const cases: [string, RegExp][] = [
-      ["--model run --steps 3", /leave out --preset, --data and --steps/],
+      ["--model run --steps 3", /--model .* cannot be used with option .--steps/],
       ["--model nowhere", /nowhere/],
       ["--tolerance 0", /--tolerance must be a positive number/],
       ["--batch none", /--batch must be a positive whole number/],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { toyDensities } from "../../src/data/toy/index.js";
-import { monotoneFlow } from "../../src/flows/declaration.js";
+import { monotoneFlow } from "../../src/flows/monotone-flow.js";
 import { resolveData } from "../../src/presets/data.js";
 import { preset } from "../../src/presets/presets.js";
 import { train } from "../../src/training/train.js";

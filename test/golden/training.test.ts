@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { type DataSource, toySource } from "../../src/data/source.js";
 import { ReferenceEngine } from "../../src/engine/reference/engine.js";
 import { Flow } from "../../src/flows/flow.js";
-import { Trainer, type TrainingOptions } from "../../src/training/trainer.js";
+import type { TrainingOptions } from "../../src/training/options.js";
+import { Trainer } from "../../src/training/trainer.js";
 import { localRanks } from "../support/local-ranks.js";
 import { flatten, golden, relativeError } from "./golden.js";
 

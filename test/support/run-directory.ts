@@ -2,10 +2,10 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ReferenceEngine } from "../../src/engine/reference/engine.js";
-import { monotoneFlow } from "../../src/flows/declaration.js";
 import { Flow } from "../../src/flows/flow.js";
 import { MANIFEST_FILE, manifestOf } from "../../src/flows/manifest.js";
 import { encodeFlow } from "../../src/flows/model-encoding.js";
+import { monotoneFlow } from "../../src/flows/monotone-flow.js";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "../../src/runs/checkpoint.js";
 import { RUN_FORMAT, Run, type RunConfig } from "../../src/runs/run.js";
 

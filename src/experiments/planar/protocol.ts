@@ -3,7 +3,8 @@
  * Everything else is that of `planar` in the presets.
  */
 import { toyDensities } from "../../data/toy/index.js";
-import { type FlowDeclaration, monotoneFlow } from "../../flows/declaration.js";
+import type { FlowDeclaration } from "../../flows/declaration.js";
+import { monotoneFlow } from "../../flows/monotone-flow.js";
 import { version } from "../../manifest.js";
 import { improvedTraining, planar } from "../../presets/presets.js";
 import { RUN_FORMAT, type RunConfig } from "../../runs/run.js";

@@ -3,8 +3,9 @@
  * differ in their bijections alone; every network in them is the same.
  */
 import type { BijectionDeclaration } from "../../bijections/index.js";
-import type { FlowDeclaration, Formulation } from "../../flows/declaration.js";
-import type { TrainingOptions } from "../../training/trainer.js";
+import type { FlowDeclaration } from "../../flows/declaration.js";
+import type { Formulation } from "../../flows/monotone-flow.js";
+import type { TrainingOptions } from "../../training/options.js";
 
 type Chain = readonly (Formulation | "actnorm")[];
 

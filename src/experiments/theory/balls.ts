@@ -4,7 +4,7 @@
  *   inverse residual   |p - q| <= L |q|,
  *   monotone           |p - q| <= L |p + q|.
  */
-import type { Formulation } from "../../flows/declaration.js";
+import type { Formulation } from "../../flows/monotone-flow.js";
 
 export type Point = readonly [number, number];
 

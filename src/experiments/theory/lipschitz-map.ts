@@ -13,7 +13,7 @@ import { Residual } from "../../bijections/residual.js";
 import { type Engine, type Matrix, matrix, paddedLanes } from "../../engine/engine.js";
 import { ReferenceEngine } from "../../engine/reference/engine.js";
 import { WasmEngine } from "../../engine/wasm/engine.js";
-import type { Formulation } from "../../flows/declaration.js";
+import type { Formulation } from "../../flows/monotone-flow.js";
 import { FRESH } from "../../logdet/probes.js";
 import { collectGradient } from "../../model/gradients.js";
 import { Parameters } from "../../model/parameters.js";

@@ -6,7 +6,7 @@
  * and the third contains the first two strictly.
  */
 
-import type { Formulation } from "../../flows/declaration.js";
+import type { Formulation } from "../../flows/monotone-flow.js";
 import { Purpose, Random } from "../../model/random.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";

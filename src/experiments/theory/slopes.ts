@@ -5,7 +5,7 @@
  *   monotone          [(1 - L) / (1 + L), (1 + L) / (1 - L)].
  */
 import { slopeBounds as BOUNDS } from "../../bijections/slopes.js";
-import type { Formulation } from "../../flows/declaration.js";
+import type { Formulation } from "../../flows/monotone-flow.js";
 import { Purpose, Random } from "../../model/random.js";
 import { type Mark, type PlanePanel, palette, panelsFigure } from "../../plots/index.js";
 import { Table } from "../../table.js";

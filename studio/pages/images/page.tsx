@@ -8,9 +8,10 @@ import { Formula } from "../../controls/formula.js";
 import { ModelBar } from "../../controls/model-bar.js";
 import { Notice } from "../../controls/notice.js";
 import { WorkerFailure } from "../../controls/worker-failure.js";
-import { formatCsv, Table } from "../../library.js";
+import { fitSchema, formatCsv, Table } from "../../library.js";
 import { type ImageModel, imageModel, openedImages } from "../../models/image-model.js";
 import { fetchModel } from "../../models/model-files.js";
+import { optionSetting } from "../../models/option-setting.js";
 import { useWorker } from "../../models/use-worker.js";
 import { Figure } from "../../plots/figure.js";
 import { ImageSheet } from "../../plots/image-sheet.js";
@@ -19,9 +20,9 @@ import { begin, hear, type Sheet, sheet, started } from "./sheet.js";
 
 const settings = addressSettings("images", {
   model: choice("digits", ["digits", "opened"]),
-  count: number(64, { min: 1, max: 400, whole: true }),
-  seed: number(0, { min: 0, max: 2 ** 31, whole: true }),
-  temperature: number(1, { min: 0, max: 1.5 }),
+  count: number(64, { min: 1, max: 400, step: 1 }),
+  seed: optionSetting(fitSchema.shape.seed, 0),
+  temperature: number(1, { min: 0, max: 1.5, step: 0.05 }),
 });
 
 const digits = signal<ImageModel | null>(null);
@@ -112,18 +113,13 @@ export default function Images() {
           <Slider
             label="Temperature"
             value={settings.temperature}
-            min={0}
-            max={1.5}
-            step={0.05}
             format={(value) => value.toFixed(2)}
             hint="Latents are multiplied by this: below 1, images are cleaner and more alike"
           />
-          <NumberField label="Images" value={settings.count} min={1} max={400} />
+          <NumberField label="Images" value={settings.count} />
           <NumberField
             label="Seed"
             value={settings.seed}
-            min={0}
-            max={2 ** 31}
             hint="With this seed, and at temperature 1, the command line draws the same images"
           />
           {now && <Facts now={now} />}

@@ -106,7 +106,7 @@ export function Outside({ source, opened }: { source: Source; opened: Opened | n
           Samples as CSV
         </button>
         <div class="narrow">
-          <NumberField label="Number of samples" value={count} min={1} max={1_000_000} />
+          <NumberField label="Number of samples" value={count} limits={{ min: 1, max: 1_000_000, step: 1 }} />
         </div>
       </div>
       <p role="status" data-testid="tested">

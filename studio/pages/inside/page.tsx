@@ -106,9 +106,7 @@ function Way({ now }: { now: Journey }) {
           <Slider
             label="Way from x to z"
             value={place}
-            min={0}
-            max={length}
-            step={0.05}
+            limits={{ min: 0, max: length, step: 0.05 }}
             format={(value) => `${trimmed(value)} of ${length}`}
             onInput={() => {
               playing.value = false;

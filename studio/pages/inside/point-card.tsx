@@ -15,7 +15,7 @@ export function PointCard({ now, chosen }: { now: Journey; chosen: Signal<number
   const ledger = ledgerOf(path.terms, i, DECIMALS);
   return (
     <section class="point-card" aria-label="The point that is looked at">
-      <Slider label="Point" value={chosen} min={0} max={now.data - 1} step={1} />
+      <Slider label="Point" value={chosen} limits={{ min: 0, max: now.data - 1, step: 1 }} />
       <dl class="num">
         <div>
           <dt>x</dt>

@@ -49,34 +49,22 @@ export function Controls() {
           </>
         )}
         <div class="pair">
-          <NumberField label="Blocks" value={settings.blocks} min={1} max={40} />
-          <NumberField label="Depth" value={settings.depth} min={1} max={8} />
-          <NumberField label="Growth" value={settings.growth} min={1} max={128} />
-          <NumberField label="Seed" value={settings.seed} min={0} max={2 ** 31} />
+          <NumberField label="Blocks" value={settings.blocks} />
+          <NumberField label="Depth" value={settings.depth} />
+          <NumberField label="Growth" value={settings.growth} />
+          <NumberField label="Seed" value={settings.seed} />
         </div>
-        <Slider
-          label="coeff: limit of the spectral norms"
-          value={settings.coeff}
-          min={0.5}
-          max={0.99}
-          step={0.01}
-        />
-        <Slider label="lip: limit of a concatenation" value={settings.lip} min={0.5} max={0.99} step={0.01} />
+        <Slider label="coeff: limit of the spectral norms" value={settings.coeff} />
+        <Slider label="lip: limit of a concatenation" value={settings.lip} />
         <Check label="Actnorm after every block" value={settings.actnorm} />
       </Group>
       <Group title="Training">
         <LearningRate />
         <div class="pair">
-          <NumberField label="Batch" value={settings.batch} min={10} max={20_000} />
-          <NumberField label="Steps" value={settings.steps} min={1} max={1_000_000} />
-          <NumberField label="L2" value={settings.l2} min={0} max={1} step="any" />
-          <NumberField
-            label="Threads"
-            value={settings.threads}
-            min={1}
-            max={crossOriginIsolated ? Math.max(cores, 8) : 1}
-            disabled={!crossOriginIsolated}
-          />
+          <NumberField label="Batch" value={settings.batch} />
+          <NumberField label="Steps" value={settings.steps} />
+          <NumberField label="L2" value={settings.l2} />
+          <NumberField label="Threads" value={settings.threads} disabled={!crossOriginIsolated} />
         </div>
         <p class="note">
           {crossOriginIsolated
@@ -101,7 +89,7 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   );
 }
 
-/** On a logarithmic scale, from 1e-5 to 1e-1; it may change while training goes on. */
+/** On a logarithmic scale; it may change while training goes on. */
 function LearningRate() {
   const { rate } = settings;
   const shown = String(Number(rate.value.toPrecision(3)));
@@ -112,8 +100,8 @@ function LearningRate() {
       <input
         id="learning-rate"
         type="range"
-        min={-5}
-        max={-1}
+        min={Math.log10(rate.limits.min)}
+        max={Math.log10(rate.limits.max)}
         step={0.05}
         value={Math.log10(rate.value)}
         aria-valuetext={shown}

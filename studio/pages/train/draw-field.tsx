@@ -40,7 +40,7 @@ export function DrawField() {
         />
       </Figure>
       <div class="draw-tools">
-        <Slider label="Brush" value={width} min={0.03} max={0.5} step={0.01} />
+        <Slider label="Brush" value={width} limits={{ min: 0.03, max: 0.5, step: 0.01 }} />
         <div class="buttons">
           <button type="button" onClick={drawExample}>
             Draw a heart

@@ -2,37 +2,48 @@
 
 import { effect } from "@preact/signals";
 import { addressSettings, choice, flag, number } from "../../browser/settings.js";
-import { type FlowDeclaration, type Formulation, monotoneFlow, presets } from "../../library.js";
+import {
+  defaultSteps,
+  type FlowDeclaration,
+  type Formulation,
+  fitSchema,
+  flowSchema,
+  monotoneFlow,
+  presets,
+} from "../../library.js";
 import { type Data, DRAWING, FILE, toyNames } from "../../models/data.js";
 import { tablesTaken } from "../../models/incoming.js";
+import { choicesOf, optionSetting } from "../../models/option-setting.js";
 
 const { flow, training } = presets.monotone;
 
-export const ACTIVATIONS = ["CPila", "CLipSwish", "CReLU", "ReLU", "ELU", "tanh"] as const;
-export const FORMULATIONS = ["monotone", "residual", "inverse-residual"] as const;
+const model = flowSchema.shape;
+export const ACTIVATIONS = choicesOf(model.activation);
+export const FORMULATIONS = choicesOf(model.formulation);
 export const cores = navigator.hardwareConcurrency || 1;
 /** More threads than these gain nothing with batches of the usual size. */
 const USEFUL_THREADS = 8;
 
-const count = (initial: number, max: number, min = 1) => number(initial, { min, max, whole: true });
+const { learningRate, batch, l2, steps, seed } = fitSchema.shape;
+const threadLimits = { min: 1, max: crossOriginIsolated ? Math.max(cores, USEFUL_THREADS) : 1, step: 1 };
 
 export const settings = addressSettings("train", {
   data: choice("2spirals", [...toyNames, DRAWING, FILE]),
   compare: flag(false),
   formulation: choice<Formulation>("monotone", FORMULATIONS),
   activation: choice("CPila", ACTIVATIONS),
-  blocks: count(flow.blocks ?? 10, 40),
-  depth: count(flow.depth ?? 3, 8),
-  growth: count(flow.growth ?? 16, 128),
-  coeff: number(flow.coeff ?? 0.9, { min: 0.05, max: 0.999 }),
-  lip: number(flow.lip ?? 0.98, { min: 0.05, max: 0.999 }),
+  blocks: optionSetting(model.blocks, flow.blocks),
+  depth: optionSetting(model.depth, flow.depth),
+  growth: optionSetting(model.growth, flow.growth),
+  coeff: optionSetting(model.coeff, flow.coeff),
+  lip: optionSetting(model.lip, flow.lip),
   actnorm: flag(false),
-  rate: number(training.learningRate, { min: 1e-6, max: 1 }),
-  batch: count(training.batch, 20_000, 10),
-  l2: number(training.l2, { min: 0, max: 1 }),
-  steps: count(5_000, 1_000_000),
-  threads: count(crossOriginIsolated ? Math.min(cores, USEFUL_THREADS) : 1, 64),
-  seed: count(0, 2 ** 31, 0),
+  rate: optionSetting(learningRate, training.learningRate),
+  batch: optionSetting(batch, training.batch),
+  l2: optionSetting(l2, training.l2),
+  steps: optionSetting(steps, defaultSteps),
+  threads: number(crossOriginIsolated ? Math.min(cores, USEFUL_THREADS) : 1, threadLimits),
+  seed: optionSetting(seed, 0),
 });
 
 effect(() => {

@@ -88,7 +88,11 @@ export function TakeAway() {
         <div class="buttons">
           {now && (
             <div class="narrow">
-              <NumberField label="Number of samples" value={count} min={1} max={1_000_000} />
+              <NumberField
+                label="Number of samples"
+                value={count}
+                limits={{ min: 1, max: 1_000_000, step: 1 }}
+              />
             </div>
           )}
           {now?.data.own && (

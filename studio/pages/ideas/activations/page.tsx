@@ -31,7 +31,7 @@ const settings = addressSettings("ideas/activations", {
   ELU: flag(false),
   tanh: flag(false),
   mirror: flag(false),
-  x: number(-0.2, { min: -END, max: END }),
+  x: number(-0.2, { min: -END, max: END, step: 0.05 }),
   network: choice("multilayer", ["multilayer", "dense"]),
   weights: choice("orthonormal", ["orthonormal", "normal"]),
 });
@@ -269,14 +269,7 @@ export default function Activations() {
               ))}
             </fieldset>
             <Check label="Mirrored output too (dashed)" value={settings.mirror} />
-            <Slider
-              label="Look at x ="
-              value={settings.x}
-              min={-END}
-              max={END}
-              step={0.05}
-              format={(v) => fixed(v)}
-            />
+            <Slider label="Look at x =" value={settings.x} format={(v) => fixed(v)} />
             <div class="scroll">
               <table class="values">
                 <caption class="visually-hidden">Values at x = {fixed(at)}</caption>

@@ -27,8 +27,8 @@ const heightsSetting: Setting<string> = {
   write: (value) => value,
 };
 const settings = addressSettings("ideas/construction", {
-  L: number(0.9, { min: 0.05, max: 0.98 }),
-  angle: number(45, { min: 0, max: 45 }),
+  L: number(0.9, { min: 0.05, max: 0.98, step: 0.01 }),
+  angle: number(45, { min: 0, max: 45, step: 1 }),
   heights: heightsSetting,
 });
 /** The knot that the keyboard moves, from 1 on. */
@@ -172,9 +172,6 @@ export default function Construction() {
           <Slider
             label="Angle of the turn"
             value={settings.angle}
-            min={0}
-            max={45}
-            step={1}
             format={(value) => `${fixed(value, 0)}°`}
             onInput={() => {
               goal.value = null;
@@ -191,28 +188,17 @@ export default function Construction() {
               {to === 45 || (to === null && degrees === 45) ? "Turn back to G" : "Turn to F"}
             </button>
           </div>
-          <Slider
-            label="Bound L on the slopes of G"
-            value={settings.L}
-            min={0.05}
-            max={0.98}
-            step={0.01}
-            format={(value) => fixed(value)}
-          />
+          <Slider label="Bound L on the slopes of G" value={settings.L} format={(value) => fixed(value)} />
           <Slider
             label="Point"
             value={chosen}
-            min={1}
-            max={knots.length}
-            step={1}
+            limits={{ min: 1, max: knots.length, step: 1 }}
             hint="By keyboard: choose a point, then its height."
           />
           <Slider
             label="Height of the point"
             value={height as unknown as typeof chosen}
-            min={-MOST}
-            max={MOST}
-            step={0.05}
+            limits={{ min: -MOST, max: MOST, step: 0.05 }}
             format={(value) => fixed(value)}
           />
           <div class="buttons">

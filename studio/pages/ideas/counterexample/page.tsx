@@ -15,7 +15,9 @@ const END = 3;
 const Y = 1;
 const STEPS = 12;
 
-const settings = addressSettings("ideas/counterexample", { factor: number(5, { min: -MOST, max: MOST }) });
+const settings = addressSettings("ideas/counterexample", {
+  factor: number(5, { min: -MOST, max: MOST, step: 0.1 }),
+});
 
 /** For which factors something holds: the open intervals of a. */
 const PROPERTIES = [
@@ -132,9 +134,6 @@ export default function Counterexample() {
             <Slider
               label="Factor a of G(x) = a x"
               value={settings.factor}
-              min={-MOST}
-              max={MOST}
-              step={0.1}
               format={(value) => fixed(value, 1)}
             />
             <ul class="verdicts" aria-live="polite">

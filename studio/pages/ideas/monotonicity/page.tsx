@@ -18,8 +18,8 @@ import { Idea } from "../idea.js";
 import { END, POINTS, type SlopesNews, type SlopesOrder, STEPS } from "./messages.js";
 
 const settings = addressSettings("ideas/monotonicity", {
-  L: number(0.8, { min: 0.05, max: 0.95 }),
-  seed: number(1, { min: 0, max: 9999, whole: true }),
+  L: number(0.8, { min: 0.05, max: 0.95, step: 0.01 }),
+  seed: number(1, { min: 0, max: 9999, step: 1 }),
 });
 const news = signal<SlopesNews | null>(null);
 
@@ -164,14 +164,7 @@ export default function Monotonicity() {
       }
       controls={
         <div class="panel controls">
-          <Slider
-            label="Bound L on Lip(G)"
-            value={settings.L}
-            min={0.05}
-            max={0.95}
-            step={0.01}
-            format={(value) => fixed(value)}
-          />
+          <Slider label="Bound L on Lip(G)" value={settings.L} format={(value) => fixed(value)} />
           <div class="buttons">
             <button
               type="button"

@@ -29,12 +29,12 @@ import { type View, viewOf } from "./view.js";
 const END_P = 2;
 const END_Q = 8;
 const settings = addressSettings("ideas/power", {
-  L: number(0.6, { min: 0.05, max: 0.9 }),
-  p1: number(1, { min: -END_P, max: END_P }),
-  p2: number(0, { min: -END_P, max: END_P }),
-  q1: number(2.4, { min: -END_Q, max: END_Q }),
-  q2: number(1.4, { min: -END_Q, max: END_Q }),
-  seed: number(1, { min: 0, max: 9999, whole: true }),
+  L: number(0.6, { min: 0.05, max: 0.9, step: 0.01 }),
+  p1: number(1, { min: -END_P, max: END_P, step: 0.05 }),
+  p2: number(0, { min: -END_P, max: END_P, step: 0.05 }),
+  q1: number(2.4, { min: -END_Q, max: END_Q, step: 0.1 }),
+  q2: number(1.4, { min: -END_Q, max: END_Q, step: 0.1 }),
+  seed: number(1, { min: 0, max: 9999, step: 1 }),
 });
 type Moved = "target" | "p";
 const moved = signal<Moved>("target");
@@ -240,14 +240,7 @@ export default function Power() {
       controls={
         <>
           <div class="panel controls">
-            <Slider
-              label="Bound L on Lip(G)"
-              value={settings.L}
-              min={0.05}
-              max={0.9}
-              step={0.01}
-              format={(value) => fixed(value)}
-            />
+            <Slider label="Bound L on Lip(G)" value={settings.L} format={(value) => fixed(value)} />
             <Choice
               label="The pointer moves"
               value={moved}
@@ -257,38 +250,10 @@ export default function Power() {
               ]}
             />
             <div class="pair">
-              <Slider
-                label="Target q₁"
-                value={settings.q1}
-                min={-END_Q}
-                max={END_Q}
-                step={0.1}
-                format={(v) => fixed(v)}
-              />
-              <Slider
-                label="Target q₂"
-                value={settings.q2}
-                min={-END_Q}
-                max={END_Q}
-                step={0.1}
-                format={(v) => fixed(v)}
-              />
-              <Slider
-                label="p₁"
-                value={settings.p1}
-                min={-END_P}
-                max={END_P}
-                step={0.05}
-                format={(v) => fixed(v)}
-              />
-              <Slider
-                label="p₂"
-                value={settings.p2}
-                min={-END_P}
-                max={END_P}
-                step={0.05}
-                format={(v) => fixed(v)}
-              />
+              <Slider label="Target q₁" value={settings.q1} format={(v) => fixed(v)} />
+              <Slider label="Target q₂" value={settings.q2} format={(v) => fixed(v)} />
+              <Slider label="p₁" value={settings.p1} format={(v) => fixed(v)} />
+              <Slider label="p₂" value={settings.p2} format={(v) => fixed(v)} />
             </div>
             <div class="buttons">
               <button

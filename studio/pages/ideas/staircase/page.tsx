@@ -18,10 +18,10 @@ import { Idea } from "../idea.js";
 import { POINTS, type StaircaseNews, type StaircaseOrder, xOf } from "./messages.js";
 
 const settings = addressSettings("ideas/staircase", {
-  growth: number(64, { min: 8, max: 128, whole: true }),
-  batch: number(250, { min: 50, max: 5000, whole: true }),
-  steps: number(8000, { min: 200, max: 15000, whole: true }),
-  seed: number(0, { min: 0, max: 9999, whole: true }),
+  growth: number(64, { min: 8, max: 128, step: 8 }),
+  batch: number(250, { min: 50, max: 5000, step: 1 }),
+  steps: number(8000, { min: 200, max: 15000, step: 1 }),
+  seed: number(0, { min: 0, max: 9999, step: 1 }),
 });
 const running = signal(false);
 const news = signal<StaircaseNews | null>(null);
@@ -216,10 +216,10 @@ export default function Staircase() {
               <dd class="num">{settings.steps.value}</dd>
             </div>
           </dl>
-          <Slider label="Growth of the networks" value={settings.growth} min={8} max={128} step={8} />
-          <NumberField label="Samples a step" value={settings.batch} min={50} max={5000} />
-          <NumberField label="Steps" value={settings.steps} min={200} max={15000} />
-          <NumberField label="Seed" value={settings.seed} min={0} max={9999} />
+          <Slider label="Growth of the networks" value={settings.growth} />
+          <NumberField label="Samples a step" value={settings.batch} />
+          <NumberField label="Steps" value={settings.steps} />
+          <NumberField label="Seed" value={settings.seed} />
           <p class="note">
             As in the quick reproduction, smaller than the experiment, which has growth 128, 5000 samples a
             step and 15,000 steps: set these, and wait longer. Other settings begin anew. A hidden page rests.
