@@ -35,7 +35,7 @@ import { dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import { type Mutation, mutated, mutationsIn } from "./mutations.ts";
 import { plantedErrors } from "./planted.ts";
-import { Related } from "./tree.ts";
+import { folderOf, Related } from "./tree.ts";
 import { Types } from "./types.ts";
 import { type Outcome, Worker } from "./worker.ts";
 
@@ -188,7 +188,7 @@ function testsFor(file: string): string[] {
   let far = 0;
   return related.testsOf(file, secondsOf).filter((test) => {
     if (failing.has(test)) return false;
-    if (dirname(test) === dirname(file)) return true;
+    if (dirname(test) === folderOf(file)) return true;
     far += secondsOf(test);
     return far <= Number(options.far);
   });
@@ -240,16 +240,16 @@ function row(name: string, part: readonly Result[]): (string | number)[] {
 }
 
 const done = sample.flatMap(({ key }) => results.get(key) ?? []);
-const folderOf = (file: string) =>
+const roomOf = (file: string) =>
   FOLDERS.find((folder) => file.startsWith(`${folder}/`)) ?? relative(".", file);
-const names = [...new Set(done.map(({ file }) => folderOf(file)))].sort();
+const names = [...new Set(done.map(({ file }) => roomOf(file)))].sort();
 const total = row("all", done);
 const table = [
   ["folder", "errors", "failed a test", "hung one", "survived", "share", "unexplained", "equivalent"],
   ...names.map((name) =>
     row(
       name,
-      done.filter(({ file }) => folderOf(file) === name),
+      done.filter(({ file }) => roomOf(file) === name),
     ),
   ),
   total,

@@ -58,6 +58,9 @@ export const BY_PROGRAM: [files: string[], tests: string[]][] = [
   ],
 ];
 
+/** The folder of a file's own tests: those of kernels stand beside the engine that calls them. */
+export const folderOf = (file: string) => (file.startsWith("kernels/") ? "src/engine" : dirname(file));
+
 const IMPORT = /(?:from|import)\s*\(?\s*"(\.[^"]+)"/g;
 
 export class Related {
@@ -100,7 +103,7 @@ export class Related {
   testsOf(file: string, seconds: (test: string) => number): string[] {
     // Kernels are reached through the engine that calls them.
     const reached = file.startsWith("kernels/") ? "src/engine/wasm/engine.ts" : file;
-    const folder = file.startsWith("kernels/") ? "src/engine" : dirname(file);
+    const folder = folderOf(file);
     const own = file.replace(/\.ts$/, ".test.ts");
     const rank = (test: string) => (test === own ? -1 : (dirname(test) === folder ? 1 : 3) * seconds(test));
     const near = this.#tests
