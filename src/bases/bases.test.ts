@@ -68,6 +68,10 @@ describe.each(declarations)("the $kind", (declaration) => {
     await collectGradient(base);
     expectClose((await download(engine, zBar, 4)).flat(), await numericalGradient(scalar, z), 1e-7);
     await expectGradients(parameters.list, scalar);
+    // What was taken is gone: of the next step only its own gradient counts.
+    const taken = new Float64Array(base.gradientLength).fill(7);
+    await base.takeGradient(taken);
+    expect(taken).toEqual(new Float64Array(base.gradientLength));
   });
 
   it("is a density, and its samples are drawn from it", async () => {

@@ -3,6 +3,7 @@ import { byEstimates, randomise } from "../../test/support/networks.js";
 import { testRandom } from "../../test/support/rows.js";
 import { Actnorm } from "../bijections/actnorm.js";
 import { matrix } from "../engine/engine.js";
+import { ReferenceEngine } from "../engine/reference/engine.js";
 import { Table } from "../table.js";
 import { type Certificate, certify, LARGEST_JACOBIAN } from "./certificate.js";
 import { Flow } from "./flow.js";
@@ -198,4 +199,57 @@ it("compares estimates for both directions where images are too large for whole 
   // Of the planted error and what may be off nothing is left.
   expect(certificate.logDetLimit).toBeLessThan(wrong);
   expect(Math.abs((certificate.logDetError as number) - wrong)).toBeLessThan(certificate.logDetLimit);
+});
+
+describe("the limit of estimates", () => {
+  /** A flow whose whole log-determinants are given, and whose estimates lie around them. */
+  const estimating = async (exact: number[], off: number[], deviation: number[]) => {
+    const made = await images();
+    const { flow } = made;
+    const sizes: number[] = [];
+    const forward = flow.forward.bind(flow);
+    flow.forward = async (rows, options) => {
+      const result = await forward(rows, { ...options, logDet: false });
+      if (options?.logDet === false) return result;
+      if (!options?.exact) sizes.push(result.z.rows);
+      const logDet = Float64Array.from({ length: result.z.rows }, (_, i) => {
+        const row = i % 4;
+        if (options?.exact) return exact[row];
+        return exact[row] + off[row] + (Math.floor(i / 4) % 2 ? 1 : -1) * deviation[row];
+      });
+      return { ...result, logDet };
+    };
+    const certificate = await certify(flow, made.x, made.z);
+    return { certificate, sizes };
+  };
+
+  it("is five standard errors of their mean, beside a thousandth of the log-determinant", async () => {
+    const { certificate, sizes } = await estimating([0.5, 20, -30, 1], [0, 0, 0.05, 0], [0.1, 0.2, 0.3, 0.4]);
+    // 256 estimates of each of the four images, 64 in a pass.
+    expect(sizes).toEqual(new Array(16).fill(64));
+    // The third is off by most of what it may be off.
+    expect(certificate.logDetLimit).toBeCloseTo(0.03 + (5 * 0.3) / Math.sqrt(255), 12);
+    expect(certificate.logDetError).toBeCloseTo(0.05, 10);
+    expect(certificate.logDetSamples).toBe(4);
+    // These are not those of the flow's map.
+    expect(certificate.failures).toEqual([expect.stringMatching(/of a whole Jacobian differs by/)]);
+  });
+
+  it("is a fiftieth of a nat a dimension at most, however they scatter", async () => {
+    const { certificate } = await estimating([0, 0, 0, 0], [0, 0.1, 0, 0], [9, 9, 9, 9]);
+    expect(certificate.logDetLimit).toBeCloseTo(0.32, 12);
+    expect(certificate.logDetError).toBeCloseTo(0.1, 10);
+  });
+});
+
+it("takes the numerical Jacobians of a thousand directions of vectors, and tells which way a round trip fails", async () => {
+  const flow = await Flow.create(monotoneFlow({ dim: 3, blocks: 1, growth: 4 }), {
+    engine: new ReferenceEngine(),
+  });
+  const [x, z] = [table(400, 3, Math.sin), table(5, 3, Math.cos)];
+  const certificate = await certify(flow, x, z);
+  expect(certificate.logDetSamples).toBe(334);
+  expect(certificate.logDetLimit).toBe(1e-3);
+  expect(certificate.roundTrip).toBe(Math.max(certificate.roundTripData, certificate.roundTripLatent));
+  expect([certificate.unconverged, certificate.notFinite, certificate.jacobianError]).toEqual([0, 0, null]);
 });

@@ -1,10 +1,10 @@
 import { afterEach, expect, it, vi } from "vitest";
 import { ReferenceEngine } from "../engine/reference/engine.js";
 import { imagePresets } from "../presets/image-presets.js";
-import { costOf, judgeCost } from "./cost.js";
+import { type Cost, costOf, judgeCost } from "./cost.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { Flow } from "./flow.js";
-import { imageFlow } from "./image-flow.js";
+import { type ImageFlowOptions, imageFlow } from "./image-flow.js";
 import { monotoneFlow } from "./monotone-flow.js";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -40,6 +40,100 @@ it.each<[string, FlowDeclaration, number]>([
   expect(parameters / learned).toBeLessThan(1.1);
   expect(engineBytes / (4 * engine.numbers)).toBeGreaterThan(0.8);
   expect(engineBytes / (4 * engine.numbers)).toBeLessThan(1.3);
+});
+
+const little: ImageFlowOptions = {
+  ...{ channels: 2, height: 4, width: 8, levels: 17, blocks: [2, 1], growth: 4, depth: 2 },
+  connected: { blocks: 0, stem: 1, growth: 4 },
+};
+/** As near to what flows take as the test above says; a number that changes has to have a reason. */
+const counted: [string, FlowDeclaration, number, object][] = [
+  [
+    "vectors",
+    {
+      ...monotoneFlow({ dim: 3, blocks: 2, growth: 8, depth: 2, actnorm: true }),
+      base: { kind: "student-t", degrees: 5 },
+    },
+    16,
+    {
+      engineBytes: 31104,
+      hostBytes: 19904,
+      parameters: 263,
+      work: 636120,
+      parts: {
+        activations: 24768,
+        "points between the blocks": 4352,
+        solvers: 0,
+        "weights on the engine": 1984,
+        "weights, gradients and moments": 19904,
+      },
+    },
+  ],
+  [
+    "images with three probes",
+    imageFlow({
+      ...{ ...little, connected: { blocks: 1, stem: 4, growth: 2 } },
+      estimator: { probes: 3, exactTerms: 4, exactTermsInEvaluation: 6 },
+    }),
+    8,
+    {
+      parameters: 4612,
+      engineBytes: 303968,
+      hostBytes: 327936,
+      work: 13175888,
+      parts: {
+        "points between the blocks": 67584,
+        activations: 160320,
+        "weights on the engine": 35104,
+        solvers: 40960,
+        "weights, gradients and moments": 327936,
+      },
+    },
+  ],
+  [
+    "images with learned noise and a geometric law",
+    imageFlow({
+      ...{ ...little, factorOut: true, dequantization: "variational" },
+      estimator: { law: "geometric", rate: 0.25, exactTerms: 7, exactTermsInEvaluation: 5 },
+    }),
+    8,
+    {
+      parameters: 5168,
+      engineBytes: 406016,
+      hostBytes: 363520,
+      work: 42541616,
+      parts: {
+        "points between the blocks": 40960,
+        activations: 283264,
+        "weights on the engine": 40832,
+        solvers: 40960,
+        "weights, gradients and moments": 363520,
+      },
+    },
+  ],
+  [
+    "images with layers that follow one another",
+    imageFlow({ ...little, network: "multilayer", preactivation: true, kernels: [3, 1, 3] }),
+    8,
+    {
+      parameters: 3492,
+      engineBytes: 264224,
+      hostBytes: 256256,
+      work: 11745840,
+      parts: {
+        "points between the blocks": 40960,
+        activations: 155136,
+        "weights on the engine": 27168,
+        solvers: 40960,
+        "weights, gradients and moments": 256256,
+      },
+    },
+  ],
+];
+
+it.each(counted)("counts all that %s costs, part by part", (_, declaration, capacity, expected) => {
+  const { parts, ...cost } = costOf(declaration, capacity);
+  expect({ ...cost, parts: Object.fromEntries(parts) }).toEqual(expected);
 });
 
 // biome-ignore lint/suspicious/noExplicitAny: what somebody may write into a file
@@ -165,4 +259,80 @@ it("leaves room for every preset, on the images that it is for", () => {
     const declaration = imageFlow({ ...flow, channels, height: side, width: side, levels: 256 });
     expect(() => judgeCost(declaration, 16, name, "usage", training.batch)).not.toThrow();
   }
+});
+
+/** The least number of samples for which a pass costs more than that. */
+function leastBeyond(costs: (capacity: number) => number, limit: number): number {
+  let [below, beyond] = [1, 1];
+  while (costs(beyond) <= limit) beyond *= 2;
+  while (beyond - below > 1) {
+    const middle = (below + beyond) >> 1;
+    if (costs(middle) <= limit) below = middle;
+    else beyond = middle;
+  }
+  return beyond;
+}
+
+const bytesOf = ({ engineBytes, hostBytes }: Cost) => engineBytes + hostBytes;
+const long = (rate: number) =>
+  imageFlow({ ...imagePresets.digits.flow, ...digits, estimator: { law: "geometric", rate } });
+
+it.each<{
+  limit: string;
+  variables?: Record<string, string>;
+  declaration: FlowDeclaration;
+  batch?: boolean;
+  costs(declaration: FlowDeclaration, size: number): number;
+  most: number;
+  complaint: RegExp;
+}>([
+  {
+    limit: "16 GB",
+    variables: { MONOTONE_FLOWS_MAX_MODEL_MB: "-1" },
+    declaration: plane,
+    batch: true,
+    costs: (declaration, batch) => bytesOf(costOf(declaration, 16)) + 32 * batch,
+    most: 16e9,
+    complaint:
+      /^f: the flow asks for 16\.0 GB of memory \(the largest part is 16\.0 GB of batches of \d+ samples; it has 1674 parameters\), more than the 16\.0 GB that MONOTONE_FLOWS_MAX_MODEL_MB allows/,
+  },
+  {
+    limit: "40 MB, where that is allowed",
+    variables: { MONOTONE_FLOWS_MAX_MODEL_MB: "40" },
+    declaration: plane,
+    costs: (declaration, capacity) => bytesOf(costOf(declaration, capacity)),
+    most: 4e7,
+    complaint:
+      /^f: the flow asks for 41 MB of memory \(the largest part is \d+ MB of activations; .*, more than the 40 MB that MONOTONE_FLOWS_MAX_MODEL_MB allows/,
+  },
+  {
+    limit: "WebAssembly can have",
+    declaration: plane,
+    costs: (declaration, capacity) => costOf(declaration, capacity).engineBytes,
+    most: 2 ** 32,
+    complaint: /asks for 4\.4 GB of memory .*, more than the 4\.3 GB that WebAssembly can have/,
+  },
+  {
+    limit: "1,000 teraoperations",
+    declaration: long(1e-6),
+    costs: (declaration, capacity) => costOf(declaration, capacity).work,
+    most: 1e15,
+    complaint:
+      /^f: a pass of \d+ samples .* asks for about 1\.0e\+15 multiplications, more than the 1\.0e\+15 that/,
+  },
+  {
+    limit: "a teraoperation, where that is allowed",
+    variables: { MONOTONE_FLOWS_MAX_PASS_TERAOPS: "1" },
+    declaration: long(1e-4),
+    costs: (declaration, capacity) => costOf(declaration, capacity).work,
+    most: 1e12,
+    complaint: /more than the 1\.0e\+12 that MONOTONE_FLOWS_MAX_PASS_TERAOPS allows/,
+  },
+])("allows no more than $limit", ({ variables = {}, declaration, batch, costs, most, complaint }) => {
+  for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value);
+  const judge = (size: number) =>
+    batch ? judgeCost(declaration, 16, "f", "input", size) : judgeCost(declaration, size, "f");
+  const least = leastBeyond((size) => costs(declaration, size), most);
+  expect(() => judge(least)).toThrow(complaint);
+  expect(() => judge(least - 1)).not.toThrow();
 });

@@ -333,3 +333,18 @@ it.each([0.98, -0.98])("evaluates within the deviation that it promises where J 
   expect(deviation).toBeGreaterThan(0.2 * ROULETTE_TOLERANCE);
   expect(Math.abs(mean)).toBeLessThan((4.5 * ROULETTE_TOLERANCE) / Math.sqrt(errors.length));
 });
+
+it("starts every network with weights of its own, those of learned noise and the base, too", async () => {
+  const declaration = imageFlow({ ...TINY, dequantization: "variational" });
+  const flow = await Flow.create(
+    { ...declaration, base: { kind: "mixture", components: 3 } },
+    {
+      engine: new ReferenceEngine(),
+    },
+  );
+  const drawn = flow.parameters.list.flatMap(({ name, values }) =>
+    /weight|bias|base/.test(name) ? [...values].filter((value) => value !== 0 && value !== 1) : [],
+  );
+  expect(drawn.length).toBeGreaterThan(100);
+  expect(new Set(drawn).size).toBe(drawn.length);
+});

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { farFromIdentity } from "../../test/support/flows.js";
 import { byEstimates, unlimit } from "../../test/support/networks.js";
@@ -178,3 +178,31 @@ it("has no numbers of rows from where they failed, and none of those outside of 
 
 const normalLogDensity = (z: Float64Array) =>
   z.reduce((sum, x) => sum - (x * x) / 2 - Math.log(2 * Math.PI) / 2, 0);
+
+it("takes memory of the flow's engine once", async () => {
+  const engine = new ReferenceEngine();
+  const flow = await Flow.create(monotoneFlow({ dim: 2, blocks: 1, growth: 4 }), { engine });
+  await flowPath(flow, rows);
+  const tensor = vi.spyOn(engine, "tensor");
+  await flowPath(flow, rows);
+  expect(tensor).not.toHaveBeenCalled();
+});
+
+it("takes as many evaluations as the flow's blocks count, mean over the passes", async () => {
+  const engine = new ReferenceEngine();
+  const flow = await Flow.create(monotoneFlow({ dim: 2, blocks: 2, growth: 4, actnorm: true }), {
+    engine,
+    capacity: 8,
+  });
+  await farFromIdentity(flow, testRandom(9));
+  const evaluations = () => flow.chain.bijections.map(({ counts }) => counts?.evaluations ?? 0);
+  const before = evaluations();
+  const path = await flowPath(flow, rows);
+  // 23 rows are three passes.
+  expectClose(
+    path.evaluations.map((mean) => 3 * mean),
+    evaluations().map((n, i) => n - before[i]),
+    1e-12,
+  );
+  expect(path.evaluations[0]).toBeGreaterThan(1);
+});

@@ -289,3 +289,9 @@ it("starts its closing layer near zero, or as the others where it is told to", (
   expect(uniform.weight).toBeGreaterThan(0.6 * limit);
   expect(uniform.weight).toBeLessThan(limit);
 });
+
+it("learns its concatenation from the step that is declared, and all else from the first", () => {
+  const { parameters } = smallNetwork(engine, { learnConcatenationFrom: 7 });
+  const late = parameters.list.filter(({ learnFrom }) => learnFrom !== 0);
+  expect(late.map(({ name, learnFrom }) => [name, learnFrom])).toEqual([["g.concatenation", 7]]);
+});

@@ -252,6 +252,17 @@ describe("a process that is killed while it replaces files", () => {
     expect((await read(path)).summary).toBe(null);
   });
 
+  it("takes back the manifest of a start that fails, and the folder that it has made", () => {
+    const path = at("half-born");
+    // In the place of what the configuration is written to first.
+    mkdirSync(join(path, `config.json.${process.pid}.partial`), { recursive: true });
+    expect(() => Run.create(path, tinyConfig())).toThrow(/cannot write .*config\.json: it is a folder/);
+    expect(readdirSync(path)).toEqual([`config.json.${process.pid}.partial`]);
+    const unwritable = { ...tinyConfig(), version: 1n as unknown as string };
+    expect(() => Run.create(at("unmade", "run"), unwritable)).toThrow(/BigInt/);
+    expect(existsSync(at("unmade"))).toBe(false);
+  });
+
   it("leaves one that is started again, if it had no configuration yet", () => {
     const path = at("unborn");
     Run.create(path, tinyConfig());

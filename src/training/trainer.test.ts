@@ -258,3 +258,70 @@ describe("the trained model", () => {
     expect(await behind(flow), "power iterations of the fitted model").toBeLessThan(1e-3);
   });
 });
+
+describe("steps that fail", () => {
+  const failing = (place: number): DataSource => ({
+    ...staircaseSource,
+    fill(out, ...rest) {
+      staircaseSource.fill(out, ...rest);
+      out[place] = Number.NaN;
+    },
+  });
+
+  it.each([
+    ["an input", 4, "block 1 (monotone)"],
+    ["a target", 5, "block 4 (actnorm)"],
+  ])("for %s that is not a number are refused, and change no parameter", async (_, place, where) => {
+    const good = await trainer();
+    await advance(good, 2);
+    const bad = new Trainer(good.flow, failing(place), regression, alone);
+    bad.restore(good.state());
+    const before = good.flow.parameters.values.slice();
+    await expect(bad.advance()).rejects.toThrow(`the loss became NaN at step 3, in ${where}`);
+    expect(good.flow.parameters.values).toEqual(before);
+    expect(bad.step).toBe(2);
+  });
+
+  it("for a gradient are refused, naming its block", async () => {
+    const training = await trainer();
+    const { gradients, parameters } = training.flow;
+    const pullBack = gradients.pullBack.bind(gradients);
+    gradients.pullBack = (sums) => {
+      pullBack(sums);
+      const { gradient } = parameters.list.find(({ name }) => name === "bijections.2.weight.1")!;
+      gradient[gradient.length - 1] = Number.POSITIVE_INFINITY;
+    };
+    await expect(training.advance()).rejects.toThrow(
+      "a gradient is no longer finite at step 1, in block 3 (monotone)",
+    );
+  });
+});
+
+describe("the pieces of a batch", () => {
+  const pieces = async (batch: number, size: number, growth = 8) => {
+    const declaration = monotoneFlow({ dim: 1, blocks: 1, depth: 2, growth });
+    const flow = await Flow.create(declaration, { engine: new ReferenceEngine(), capacity: 8 });
+    return new Trainer(flow, staircaseSource, { ...regression, batch }, { ...alone, size }).sums;
+  };
+
+  it("are as many for every rank, none larger than a pass, but never more than eight a rank or than samples", async () => {
+    for (const [batch, ranks, expected] of [
+      [1000, 1, 1],
+      [3, 4, 3],
+      [8, 2, 2],
+      [32, 2, 4],
+      [33, 2, 6],
+      [128, 2, 16],
+      [1000, 2, 16],
+    ]) {
+      expect([batch, ranks, (await pieces(batch, ranks)).pieces]).toEqual([batch, ranks, expected]);
+    }
+  });
+
+  it("are fewer where what they give would take too much memory", async () => {
+    const { pieces: count, pieceLength } = await pieces(1e5, 2000, 32);
+    expect(count).toBe(2000 * Math.floor(4e6 / pieceLength / 2000));
+    expect(count).toBeLessThan(2000 * 7);
+    expect((await pieces(1e5, 20_000, 32)).pieces).toBe(20_000);
+  });
+});
