@@ -79,8 +79,20 @@ it("shows all samples but for the farthest thousandth on either side", () => {
 
 /** z = 2 x. */
 const doubling = {
-  forward: async (x: Table) => ({ z: new Table(x.rows, x.columns, x.values.map((value) => 2 * value)) }),
-  inverse: async (z: Table) => ({ x: new Table(z.rows, z.columns, z.values.map((value) => value / 2)) }),
+  forward: async (x: Table) => ({
+    z: new Table(
+      x.rows,
+      x.columns,
+      x.values.map((value) => 2 * value),
+    ),
+  }),
+  inverse: async (z: Table) => ({
+    x: new Table(
+      z.rows,
+      z.columns,
+      z.values.map((value) => value / 2),
+    ),
+  }),
 } as unknown as FlowMaps;
 
 it("comes from images to images on great circles", async () => {

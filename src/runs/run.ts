@@ -101,7 +101,10 @@ export type Summary = z.infer<typeof summary>;
 
 type Parsed = z.infer<typeof config>;
 /** `config.json` of a run directory: everything about a training run, resolved. */
-export type RunConfig = Omit<Parsed, "flow" | "training"> & { flow: FlowDeclaration; training: TrainingOptions };
+export type RunConfig = Omit<Parsed, "flow" | "training"> & {
+  flow: FlowDeclaration;
+  training: TrainingOptions;
+};
 export type DataConfig = RunConfig["data"];
 
 export type { Metrics };

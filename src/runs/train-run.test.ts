@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { toySource } from "../data/source.js";
-import { monotoneFlow } from "../flows/monotone-flow.js";
 import type { Flow } from "../flows/flow.js";
 import { loadFlow } from "../flows/model-files.js";
+import { monotoneFlow } from "../flows/monotone-flow.js";
 import { alone } from "../ranks/communicator.js";
 import { Turns } from "../ranks/turn.js";
-import { loadCheckpoint } from "./checkpoint.js";
 import { densities, summarise } from "../training/evaluate.js";
 import { createTrainer } from "../training/job.js";
+import { loadCheckpoint } from "./checkpoint.js";
 import { RUN_FORMAT, Run, type RunConfig } from "./run.js";
 import { type RunResult, testSamples, trainRun } from "./train-run.js";
 

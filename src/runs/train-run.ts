@@ -6,16 +6,16 @@ import { check, FlowError } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import { encodeFlow } from "../flows/model-encoding.js";
-import { withRanks } from "../ranks/rank-maps.js";
 import { median } from "../plots/quantile.js";
-import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
+import { withRanks } from "../ranks/rank-maps.js";
 import type { Evaluation } from "../training/evaluate.js";
-import { Interruption } from "./interruption.js";
 import { type DataJob, dataSource } from "../training/job.js";
-import { likelihood, meanSquaredError, type Score } from "./score.js";
-import type { Run } from "./run.js";
 import { train } from "../training/train.js";
 import type { StepResult, Trainer } from "../training/trainer.js";
+import { type Checkpoint, saveCheckpoint } from "./checkpoint.js";
+import { Interruption } from "./interruption.js";
+import type { Run } from "./run.js";
+import { likelihood, meanSquaredError, type Score } from "./score.js";
 
 /** A line of metrics every so many steps, and a test of so many samples so many times a run. */
 const METRICS_EVERY = 10;
