@@ -1,7 +1,7 @@
 // Everything that the engine calls.
 export { linear, linearTransposed, outer } from "./linear";
 export { convolution, convolutionOuter, convolutionTransposed } from "./convolution";
-export { winogradScratch } from "./winograd";
+export { winogradPays, winogradScratch } from "./winograd";
 export * from "./samples";
 export * from "./rows";
 export { addLogDet, basisTangents, gatherLanes, logDetCotangent, newtonStep, scatterLanes, solveTransposedLanes } from "./lanewise";

@@ -29,6 +29,8 @@ let rowStep: usize = 0;
 let inputStep: usize = 0;
 let outputStep: usize = 0;
 let weightStep: usize = 0;
+/** Vectors of tiles that the scratch memory takes. */
+let most: i32 = 0;
 /** Tiles in a row, and vectors of samples in a tile. */
 let across: i32 = 0;
 let depth: i32 = 0;
@@ -41,11 +43,11 @@ let tileY: i32 = 0;
 let tileX: i32 = 0;
 let tileAt: usize = 0;
 
-/** The tile of vector `v` of an image's tiles, and those of the next `most` vectors that are its own. */
-function locate(image: usize, v: i32, most: i32): void {
+/** The tile of vector `v` of an image's tiles, and those of the next `rest` vectors that are its own. */
+function locate(image: usize, v: i32, rest: i32): void {
   const tile = v / depth;
   const start = v % depth;
-  vectors = min(depth - start, most);
+  vectors = min(depth - start, rest);
   tileY = TILE * (tile / across);
   tileX = TILE * (tile % across);
   tileAt = image + tileY * rowBytes + tileX * pixelBytes + start * BYTES;
@@ -54,8 +56,8 @@ function locate(image: usize, v: i32, most: i32): void {
 /** Vectors of tiles that are transformed at once: `channels` channels of them stay in the second-level cache. */
 // @ts-ignore: decorator
 @inline
-function chunk(channels: i32, most: i32, limit: i32): i32 {
-  return min(limit, max(12, most / channels / 6 * 6));
+function chunk(channels: i32, all: i32, limit: i32): i32 {
+  return min(limit, max(12, all / channels / 6 * 6));
 }
 
 const LINEAR_CHUNK: i32 = 768;
@@ -66,21 +68,23 @@ const OUTER_LIMIT: i32 = 96;
 const GROUP: i32 = 6;
 
 /** Bytes of scratch memory that a convolution from `columns` to `rows` channels, or back, needs. */
-export function winogradScratch(rows: i32, columns: i32): i32 {
-  const patches = max((rows + columns) * chunk(rows + columns, OUTER_CHUNK, OUTER_LIMIT), (GROUP + max(rows, columns)) * LINEAR_LIMIT);
-  return POSITIONS * (4 * rows * columns + patches * BYTES + 2 * <i32>GAP) + 64;
+export function winogradScratch(rows: i32, columns: i32): usize {
+  const weights = rows * columns;
+  return max(max(layOutProducts(0, weights, rows), layOutProducts(0, weights, columns)), layOutGradients(0, rows, columns));
 }
 
 function tiles(side: i32): i32 {
   return (side + TILE - 1) / TILE;
 }
 
-/** Whether the tiles have less to multiply than the taps that exist, and by enough to pay for the transforms. */
+/** Whether the tiles take less than three quarters of the products of the taps that exist: enough to pay for the transforms. */
 export function winogradPays(height: i32, width: i32): bool {
   return 4 * POSITIONS * tiles(height) * tiles(width) < 3 * (3 * height - 2) * (3 * width - 2);
 }
 
-function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, most: i32, width: i32, samples: i32): void {
+/** Lays out scratch memory from that address on, a multiple of 64; returns where it ends. */
+function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, vectors: i32): usize {
+  most = vectors;
   weightStep = <usize>weights * 4;
   rowStep = <usize>most * BYTES;
   inputStep = <usize>inputs * rowStep + GAP;
@@ -88,6 +92,21 @@ function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, most: i
   weightsAt = scratch;
   inputAt = (weightsAt + POSITIONS * weightStep + 63) & ~63;
   outputAt = inputAt + POSITIONS * inputStep;
+  return outputAt + POSITIONS * outputStep;
+}
+
+/** For a convolution of `inputs` channels. */
+function layOutProducts(scratch: usize, weights: i32, inputs: i32): usize {
+  return layOut(scratch, weights, GROUP, inputs, chunk(inputs, LINEAR_CHUNK, LINEAR_LIMIT));
+}
+
+/** For the gradient of its weights. */
+function layOutGradients(scratch: usize, rows: i32, columns: i32): usize {
+  return layOut(scratch, rows * columns, rows, columns, chunk(rows + columns, OUTER_CHUNK, OUTER_LIMIT));
+}
+
+/** How the lanes of an image are cut into tiles. */
+function cut(width: i32, samples: i32): void {
   across = tiles(width);
   depth = samples / LANES;
   pixelBytes = <usize>samples * 4;
@@ -276,8 +295,8 @@ function transformOutput(out: usize, outStride: usize, rows: i32, bias: usize, b
 export function winograd(transposed: bool, out: usize, outStride: usize, weight: usize, weightStride: usize, input: usize, inputStride: usize, rows: i32, columns: i32, bias: usize, zeros: usize, accumulate: bool, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
   const outputs = transposed ? columns : rows;
   const inputs = transposed ? rows : columns;
-  const most = chunk(inputs, LINEAR_CHUNK, LINEAR_LIMIT);
-  layOut(scratch, rows * columns, GROUP, inputs, most, width, samples);
+  layOutProducts(scratch, rows * columns, inputs);
+  cut(width, samples);
   transformWeights(weight, weightStride, rows, columns, transposed);
   const total = across * tiles(height) * depth;
   const segment = <usize>(height * width * samples) * 4;
@@ -339,8 +358,8 @@ function transformGradients(a: usize, aStride: usize, rows: i32, height: i32, wi
 
 /** out[i][tap][j] += sum over lanes of a[i] b[j], b shifted by the tap; a has `rows` channels, b has `columns`. */
 export function winogradOuter(out: usize, outStride: usize, a: usize, aStride: usize, rows: i32, b: usize, bStride: usize, columns: i32, height: i32, width: i32, samples: i32, segments: i32, scratch: usize): void {
-  const most = chunk(rows + columns, OUTER_CHUNK, OUTER_LIMIT);
-  layOut(scratch, rows * columns, rows, columns, most, width, samples);
+  layOutGradients(scratch, rows, columns);
+  cut(width, samples);
   memory.fill(weightsAt, 0, POSITIONS * weightStep);
   const total = across * tiles(height) * depth;
   const segment = <usize>(height * width * samples) * 4;

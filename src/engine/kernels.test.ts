@@ -279,7 +279,7 @@ const pictures = fc.record({
   columns: sizes,
   height: fc.integer({ min: 1, max: 10 }),
   width: fc.integer({ min: 1, max: 11 }),
-  samples: fc.constantFrom(4, 8, 12),
+  samples: fc.constantFrom(4, 8, 20),
   segments: fc.integer({ min: 1, max: 3 }),
 });
 
@@ -290,10 +290,54 @@ it.each(Object.entries(images))("both builds do with images what the reference d
   );
 });
 
+/** Channels, pixels of a row and samples that take several turns each, by tiles and without. */
+const large: ImageShape[] = [
+  { rows: 65, columns: 70, height: 9, width: 10, samples: 8, segments: 2 },
+  { rows: 2, columns: 3, height: 4, width: 5, samples: 388, segments: 2 },
+  { rows: 7, columns: 90, height: 2, width: 5, samples: 8, segments: 2 },
+  { rows: 3, columns: 2, height: 2, width: 49, samples: 20, segments: 2 },
+];
+
 it.each(Object.entries(images))(
-  "both builds do with many channels, whose tiles come in several turns: %s",
+  "both builds do with images that come in several turns what the reference does: %s",
   async (_, run) => {
-    await expectSame(run, 16, { rows: 65, columns: 70, height: 9, width: 10, samples: 8, segments: 2 });
+    for (const shape of large) await expectSame(run, 16, shape);
+  },
+);
+
+it.each(["linear", "linearTransposed", "outer"])(
+  "both builds compute with many rows and columns what the reference computes: %s",
+  async (name) => {
+    await expectSame(cases[name], 17, { rows: 33, columns: 200, batch: 44, lanes: 88 });
+    await expectSame(cases[name], 18, { rows: 200, columns: 33, batch: 44, lanes: 88 });
+  },
+);
+
+it.each(Object.entries(images).filter(([name]) => name.startsWith("convolution")))(
+  "keep to their scratch memory, whatever it holds: %s",
+  async (_, run) => {
+    const shapes = [32, 33, 70].flatMap((most) =>
+      [1, 3, most].flatMap((least) => [
+        { rows: least, columns: most },
+        { rows: most, columns: least },
+      ]),
+    );
+    for (const channels of shapes) {
+      const shape = { ...channels, height: 5, width: 6, samples: 8, segments: 1 };
+      const engine = await WasmEngine.create();
+      const { start } = engine.tensor(1);
+      run(new Scene(engine, 1), shape);
+      // The scratch memory was the last that was made; other matrices come right after it.
+      const length = engine.tensor(0).start - start;
+      engine.write({ start, length }, new Float32Array(length).fill(Number.NaN));
+      const scene = new Scene(engine, 2);
+      scene.input(1, 4096);
+      run(scene, shape);
+      for (const { values, untouched } of await scene.outcomes()) {
+        expect(untouched).toBe(true);
+        expect(values.every(Number.isFinite)).toBe(true);
+      }
+    }
   },
 );
 
@@ -366,6 +410,26 @@ it("are the fused build and the plain one", () => {
 });
 
 describe.each(builds.map((engine) => [nameOf(engine), engine] as const))("%s", (_, engine) => {
+  it("goes by tiles where these take less than three quarters of the products", () => {
+    const taps = (side: number) => 3 * side - 2;
+    for (let height = 1; height <= 40; height++) {
+      for (let width = 1; width <= 40; width++) {
+        const byTiles = 36 * Math.ceil(height / 4) * Math.ceil(width / 4);
+        const pays = byTiles < 0.75 * taps(height) * taps(width);
+        expect(engine.goesByTiles({ height, width }), `${height} x ${width}`).toBe(pays);
+      }
+    }
+  });
+
+  it("sums up all that its loop of multiply-adds has computed", () => {
+    // Twelve vectors of 0, 1, ..., 11; each turn takes s to 0.999 s + 0.001.
+    let expected = 4 * 66;
+    for (const turns of [0, 1, 2]) {
+      expect(engine.multiplyAddPeak(turns)).toBeCloseTo(expected, 3);
+      expected = 0.999 * expected + 0.048;
+    }
+  });
+
   it("reports the largest residual and the lanes above the tolerance", async () => {
     const shape = { rows: 3, columns: 3, batch: 88, lanes: 88 };
     const [expected, actual] = await Promise.all(

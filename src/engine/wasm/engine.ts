@@ -427,9 +427,14 @@ export class WasmEngine implements Engine {
     );
   }
 
-  /** Runs the bare multiply-add loop that `bench/kernels.ts` measures the matrix kernels against. */
-  multiplyAddPeak(iterations: number): void {
-    this.#kernels.multiplyAddPeak(iterations);
+  /** Runs the bare multiply-add loop that `bench/kernels.ts` measures the matrix kernels against; returns what it sums up. */
+  multiplyAddPeak(iterations: number): number {
+    return this.#kernels.multiplyAddPeak(iterations);
+  }
+
+  /** Whether convolutions on a grid go by tiles; for tests. */
+  goesByTiles({ height, width }: Grid): boolean {
+    return this.#kernels.winogradPays(height, width) !== 0;
   }
 
   /** The exponential or the logarithm that other kernels use, of so many numbers; for tests. */
