@@ -90,9 +90,9 @@ function layOut(scratch: usize, weights: i32, outputs: i32, inputs: i32, vectors
   inputStep = <usize>inputs * rowStep + GAP;
   outputStep = <usize>outputs * rowStep + GAP;
   weightsAt = scratch;
-  inputAt = (weightsAt + POSITIONS * weightStep + 63) & ~63;
-  outputAt = inputAt + POSITIONS * inputStep;
-  return outputAt + POSITIONS * outputStep;
+  outputAt = (weightsAt + POSITIONS * weightStep + 63) & ~63;
+  inputAt = outputAt + POSITIONS * outputStep;
+  return inputAt + POSITIONS * inputStep;
 }
 
 /** For a convolution of `inputs` channels. */

@@ -1,5 +1,5 @@
 /** Plants errors in a copy of the tree, one at a time, and looks for a test that notices. */
-import { type ChildProcess, fork, spawnSync } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,9 +22,19 @@ const BINARIES = "src/engine/wasm/binaries.ts";
 /** How long a test may take, in seconds, if it takes so many without an error: then it hangs. */
 const patience = (seconds: number) => Math.max(40, 10 * seconds);
 
+function kill(child: ChildProcess | null): void {
+  if (child?.pid === undefined) return;
+  try {
+    process.kill(-child.pid, "SIGKILL");
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 export class Worker {
   readonly #tree: string;
   #executor: ChildProcess | null = null;
+  #builder: ChildProcess | null = null;
   /** Files that Vitest has to read again. */
   readonly #changed = new Set<string>();
 
@@ -33,9 +43,9 @@ export class Worker {
     this.#tree = tree;
   }
 
-  async #start(): Promise<ChildProcess> {
-    if (this.#executor) return this.#executor;
-    const child = fork(EXECUTOR, [], {
+  /** A process in the tree, in a group of its own, that has said that it is ready. */
+  async #forked(script: string): Promise<ChildProcess> {
+    const child = fork(script, [], {
       cwd: this.#tree,
       execArgv: ["--import", "tsx"],
       detached: true,
@@ -43,22 +53,28 @@ export class Worker {
     });
     await new Promise<void>((resolve, reject) => {
       child.once("message", () => resolve());
-      child.once("exit", (code) => reject(new Error(`Vitest ended with code ${code} before its first test`)));
+      child.once("exit", (code) =>
+        reject(new Error(`${script} ended with code ${code} before it was ready`)),
+      );
     });
-    this.#executor = child;
     return child;
   }
 
+  async #start(): Promise<ChildProcess> {
+    this.#executor ??= await this.#forked(EXECUTOR);
+    return this.#executor;
+  }
+
   /** Ends Vitest with all that it has started. */
-  end(): void {
-    const pid = this.#executor?.pid;
+  #stop(): void {
+    kill(this.#executor);
     this.#executor = null;
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, "SIGKILL");
-    } catch {
-      // It has ended by itself.
-    }
+  }
+
+  end(): void {
+    this.#stop();
+    kill(this.#builder);
+    this.#builder = null;
   }
 
   #write(file: string, text: string): void {
@@ -88,16 +104,23 @@ export class Worker {
       child.on("exit", gone);
       child.send(order);
     });
-    if (verdict === null) this.end();
+    if (verdict === null) this.#stop();
     return verdict;
   }
 
   /** The kernels anew; false if they do not compile. */
-  #build(): boolean {
-    const build = ["tsx", "scripts/kernels/build.ts"];
-    const { status } = spawnSync("npx", build, { cwd: this.#tree, timeout: 300_000 });
-    if (status === 0) this.#write(BINARIES, this.#read(BINARIES));
-    return status === 0;
+  async #build(): Promise<boolean> {
+    this.#builder ??= await this.#forked(join(this.#tree, "scripts/mutants/builder.ts"));
+    const child = this.#builder;
+    const built = await new Promise<boolean>((resolve) => {
+      child.once("message", (done) => resolve(done === true));
+      child.once("exit", () => resolve(false));
+      child.send("build");
+    });
+    child.removeAllListeners();
+    if (child.exitCode !== null) this.#builder = null;
+    if (built) this.#write(BINARIES, this.#read(BINARIES));
+    return built;
   }
 
   /** Whether a test notices that a file cannot be loaded: where it does not, tests run on what was there before. */
@@ -126,7 +149,7 @@ export class Worker {
     });
     try {
       this.#write(file, mutated(text, mutation));
-      if (kernels && !this.#build()) return outcome("invalid");
+      if (kernels && !(await this.#build())) return outcome("invalid");
       for (const test of tests) {
         const verdict = await this.test(test, patience(seconds(test)));
         if (verdict === null) return outcome("hung", { by: test });
