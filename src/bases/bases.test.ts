@@ -8,8 +8,8 @@ import { monotoneFlow } from "../flows/monotone-flow.js";
 import { collectGradient } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { fit as train } from "../training/fit.js";
-import { digamma, logGamma } from "./gamma.js";
-import { type BaseDeclaration, baseNames, makeBase } from "./index.js";
+import { digamma, drawGamma, logGamma } from "./gamma.js";
+import { type BaseDeclaration, baseNames, baseSchema, learnedNumbers, makeBase } from "./index.js";
 
 const engine = new ReferenceEngine();
 const CAPACITY = 4000;
@@ -42,6 +42,48 @@ function made(declaration: BaseDeclaration, dim: number) {
 
 it("has a test of every kind", () => {
   expect(declarations.map(({ kind }) => kind)).toEqual(baseNames);
+});
+
+it.each(baseNames)("the %s learns as many numbers as it says, in any number of dimensions", (kind) => {
+  for (const declaration of [{ kind }, declarations.find((one) => one.kind === kind) ?? { kind }]) {
+    for (const dim of [1, 3]) {
+      expect(made(declaration, dim).parameters.values.length).toBe(learnedNumbers(declaration, dim));
+    }
+  }
+});
+
+it("takes 8 normals and 10 degrees of freedom by default, and refuses what no base can have", () => {
+  const first = (declaration: BaseDeclaration) => {
+    const parameters = new Parameters();
+    makeBase(declaration, { engine, parameters, dim: 1, capacity: 4, random: testRandom(1) });
+    parameters.seal();
+    return parameters.values;
+  };
+  expect(first({ kind: "mixture" })).toHaveLength(8 * 3);
+  expect(first({ kind: "student-t" })[0]).toBeCloseTo(Math.log(10), 14);
+  const takes = (declaration: object) => baseSchema.safeParse(declaration).success;
+  const most = 1024;
+  expect([0, 1, 1.5, most, most + 1].map((components) => takes({ kind: "mixture", components }))).toEqual([
+    false,
+    true,
+    false,
+    true,
+    false,
+  ]);
+  expect([-1, 0, 0.5, 1e6, 1.1e6].map((degrees) => takes({ kind: "student-t", degrees }))).toEqual([
+    false,
+    false,
+    true,
+    true,
+    false,
+  ]);
+});
+
+it("has the density 0 where all normals of a mixture vanish", async () => {
+  expect(await made({ kind: "mixture" }, 1).logDensity([[1e200], [-1e200]])).toEqual([
+    Number.NEGATIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ]);
 });
 
 describe.each(declarations)("the $kind", (declaration) => {
@@ -137,8 +179,9 @@ it("has the gamma function's logarithm and its derivative", () => {
   let factorial = 1;
   let harmonic = 0;
   for (let n = 1; n < 30; n++) {
-    expect(logGamma(n)).toBeCloseTo(Math.log(factorial), 12);
-    expect(digamma(n)).toBeCloseTo(harmonic - euler, 13);
+    const [logarithm, slope] = [Math.log(factorial), harmonic - euler];
+    expect(Math.abs(logGamma(n) - logarithm)).toBeLessThan(Number.EPSILON * (10 + 2 * logarithm));
+    expect(Math.abs(digamma(n) - slope)).toBeLessThan(4 * Number.EPSILON * (1 + Math.abs(slope)));
     factorial *= n;
     harmonic += 1 / n;
   }
@@ -148,4 +191,17 @@ it("has the gamma function's logarithm and its derivative", () => {
     const h = 1e-5 * x;
     expect((logGamma(x + h) - logGamma(x - h)) / (2 * h)).toBeCloseTo(digamma(x), 4);
   }
+});
+
+it.each([0.2, 0.9, 1, 2.5, 40])("draws from the gamma distribution of shape %f", (shape) => {
+  const random = testRandom(31);
+  const draws = Array.from({ length: 20_000 }, () => drawGamma(shape, random));
+  const mean = (f: (x: number) => number) => draws.reduce((sum, x) => sum + f(x), 0) / draws.length;
+  // x and ln x are what the law's likelihood takes of its draws; their variances are shape and psi'(shape).
+  const trigamma = (digamma(shape + 1e-4) - digamma(shape - 1e-4)) / 2e-4;
+  expect(Math.abs(mean((x) => x) - shape)).toBeLessThan(3.3 * Math.sqrt(shape / draws.length));
+  expect(Math.abs(mean(Math.log) - digamma(shape))).toBeLessThan(3.3 * Math.sqrt(trigamma / draws.length));
+  // The fourth central moment is 3 shape^2 + 6 shape.
+  const spread = Math.sqrt((2 * shape ** 2 + 6 * shape) / draws.length);
+  expect(Math.abs(mean((x) => (x - shape) ** 2) - shape)).toBeLessThan(3.3 * spread);
 });
