@@ -16,7 +16,7 @@ export type { Regime } from "./bijections/regime.js";
 export { type CsvTable, csvColumns, formatCsv, parseCsv } from "./data/csv.js";
 export { decodeDigits, fetchDigits } from "./data/images/digits.js";
 export type { ImageData, ImageSet, ImageShape } from "./data/images/image-set.js";
-export { type DataSource, tableSource, toySource } from "./data/source.js";
+export { type AsyncSource, type DataSource, tableSource, toySource } from "./data/source.js";
 export { type ToyDensity, toyDensities, toyDensity } from "./data/toy/index.js";
 export {
   type Engine,

@@ -154,7 +154,12 @@ export function resolved<Shape extends z.ZodRawShape>(
 ): z.output<z.ZodObject<Shape>> {
   const result = schema.safeParse(options);
   if (result.success) return result.data as z.output<z.ZodObject<Shape>>;
-  const [{ path, message, code }] = result.error.issues;
+  const [issue] = result.error.issues;
+  if (issue.code === "unrecognized_keys" && issue.path.length === 0) {
+    const names = Object.keys(schema.shape).join(", ");
+    throw new FlowError("usage", `${where} has no option ${quoted(issue.keys[0])}, only ${names}`);
+  }
+  const { path, message, code } = issue;
   const [name] = path;
   const own = code !== "custom" && typeof name === "string" ? schema.shape[name] : undefined;
   if (own)

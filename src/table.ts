@@ -1,4 +1,4 @@
-import { check } from "./errors.js";
+import { check, quoted } from "./errors.js";
 
 /** Rows of numbers, row-major: the form in which samples enter and leave the package. */
 export class Table {
@@ -21,8 +21,11 @@ export class Table {
     this.values = values;
   }
 
-  /** A table from an array of rows; every row must have the same number of columns. */
-  static from(rows: Table | readonly (readonly number[])[]): Table {
+  /**
+   * A table from an array of rows, plain or typed; a table is taken as it is. Throws a `usage` error for rows of several
+   * lengths and for what is no number.
+   */
+  static from(rows: Table | readonly ArrayLike<number>[]): Table {
     if (rows instanceof Table) return rows;
     const columns = rows[0]?.length ?? 0;
     const table = new Table(rows.length, columns);
@@ -32,9 +35,22 @@ export class Table {
         "usage",
         `row ${i} has ${row.length} columns, the rows before it have ${columns}`,
       );
-      table.values.set(row, i * columns);
+      for (let j = 0; j < columns; j++) {
+        // Memory for numbers takes null for 0, and text for what it says.
+        check(
+          typeof row[j] === "number",
+          "usage",
+          `row ${i}, column ${j} (counted from 0) is no number: ${quoted(row[j])}`,
+        );
+        table.values[i * columns + j] = row[j];
+      }
     });
     return table;
+  }
+
+  /** The same rows in memory of their own: what becomes of the others later does not change it. */
+  static copy(rows: Table | readonly ArrayLike<number>[]): Table {
+    return rows instanceof Table ? new Table(rows.rows, rows.columns, rows.values.slice()) : Table.from(rows);
   }
 
   /** The number in that row and column, both counted from 0. */

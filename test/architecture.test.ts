@@ -38,6 +38,7 @@ const FOUNDATIONS = [
   "package.ts",
   "shape.ts",
   "table.ts",
+  "turn.ts",
 ];
 const ROOFS = ["index.ts", "browser.ts"];
 

@@ -54,7 +54,7 @@ async function everything(engine: Engine, declaration: FlowDeclaration, source: 
     terms: await flow.logProbTerms(rows, { exact: true }),
     samples: await flow.sample(6, { seed: 5 }),
     path: await flowPath(flow, rows),
-    bounds: flow.certifiedBounds("tight"),
+    bounds: await flow.certifiedBounds("tight"),
   };
 }
 

@@ -100,14 +100,23 @@ const PLANTED: readonly Planted[] = [
       "await flow.iterate();",
     ],
     ["no power iteration", "await flow.iterate();", ";"],
-    ["norms that have not converged after training", "await this.flow.convergeNorms();", ";"],
-    ["the trained model without averaged weights", "this.#average?.apply();\n    await", "await"],
     [
-      "tests on the way without averaged weights",
-      "    this.#average.apply();\n    this.flow.prepare();\n    try",
-      "    try",
+      "the gradient of a step that threw in the next one",
+      "await gradients.takeGradient(new Float64Array(gradients.gradientLength));",
+      ";",
     ],
-    ["the averaged weights kept after a test", "this.flow.parameters.values.set(current);", ";"],
+    [
+      "norms that have not converged after training",
+      "await this.flow.convergeNorms(() => this.#average?.apply());",
+      "this.#average?.apply();",
+    ],
+    [
+      "the trained model without averaged weights",
+      "convergeNorms(() => this.#average?.apply())",
+      "convergeNorms()",
+    ],
+    ["tests on the way without averaged weights", "await put(() => average.apply());", ";"],
+    ["the averaged weights kept after a test", "flow.parameters.values.set(current)", "undefined"],
     ["Adam's moments not restored", "own.set(moments);", ";"],
     ["averaged weights not restored", "this.#average?.restore(state.average);", ";"],
     ["actnorms started anew by a restored run", "!bijection.uninitialised || ", ""],
@@ -118,7 +127,9 @@ const PLANTED: readonly Planted[] = [
     ],
   ]),
   ...at("src/training/fit.ts", [
-    ["norms that have not converged after a fit", "await flow.convergeNorms();", ";"],
+    ["a fitted flow that is not finished", "await trainer.finish();", ";"],
+    ["the rows of a fit as they are later", "Table.copy(data)", "Table.from(data)"],
+    ["two fits of one flow at once", "busy.add(flow);", ";"],
   ]),
   ...at("src/runs/train-run.ts", [
     ["a run's model that is not finished", "await trainer.finish();", ";"],
@@ -213,14 +224,27 @@ const PLANTED: readonly Planted[] = [
     ["the same learned noise at every step", "random.seek(step, first + i)", "random.seek(0, first + i)"],
     ["the same learned noise for all images", "random.seek(step, first + i)", "random.seek(step, 0)"],
   ]),
+  ...at("src/flows/samples.ts", [["rows as they are later", "Table.copy(samples)", "Table.from(samples)"]]),
+  ...at("src/ranks/rank-maps.ts", [
+    [
+      "ranks that map while the flow is in training",
+      "this.#flow.inTurn(() => this.#mapTable(map, input(), options), signal)",
+      "this.#mapTable(map, input(), options)",
+    ],
+  ]),
   ...at("src/flows/flow.ts", [
+    ["samples drawn out of turn", "(await this.inTurn(work, signal)).out", "(await work()).out"],
     [
       "the terms of the preprocessing left out",
       "...this.#terms.map((term) => term.values)]",
       "...this.#terms.map((term) => term.values.map(() => 0))]",
     ],
     ["a term of the preprocessing that goes on growing", "rows.term.fill(0);", ";"],
-    ["a pass that takes the flow's memory out of turn", "this.#turn.then(work)", "work()"],
+    [
+      "a pass that takes the flow's memory out of turn",
+      "this.#turn.then(async () => {",
+      "Promise.resolve().then(async () => {",
+    ],
     [
       "evaluation as in training",
       "first: first + start, training: false",
@@ -234,7 +258,7 @@ const PLANTED: readonly Planted[] = [
     ],
     [
       "norms that have converged but are not sent to the engine",
-      "await this.iterate(LAST_ROUNDS);\n    this.prepare();",
+      "await this.iterate(LAST_ROUNDS);\n      this.prepare();",
       "await this.iterate(LAST_ROUNDS);",
     ],
     ["learned noise without power iteration", "await step.iterate?.(rounds);", ";"],

@@ -32,6 +32,18 @@ export interface DataSource {
   readonly density: ToyDensity | null;
 }
 
+/** A source that may take its time: training waits for the promise of `fill`. */
+export interface AsyncSource extends Omit<DataSource, "fill"> {
+  /** As that of a `DataSource`. */
+  fill(
+    out: Float64Array,
+    seed: number,
+    step: number,
+    start: number,
+    count: number,
+  ): undefined | void | Promise<void>;
+}
+
 /** Fresh draws from the toy distribution of that name; throws a `FlowError` of code `usage` if there is none. */
 export function toySource(name: string): DataSource {
   const density = toyDensity(name);

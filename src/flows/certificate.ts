@@ -81,7 +81,7 @@ export function uncertifiedBlocks(flow: Flow): { block: number; kind: string; li
 
 /** Certifies a flow on samples of its data and on latents. Throws nothing: `ok` and `failures` tell. */
 export async function certify(flow: Flow, data: Table, latents: Table): Promise<Certificate> {
-  const blocks = flow.certifiedBounds("tight");
+  const blocks = await flow.certifiedBounds("tight");
   const { standardisation, image, estimator } = flow.declaration;
   const deviation = image ? [image.levels] : (standardisation?.deviation ?? [1]);
   const failed: FailedRows[] = [];

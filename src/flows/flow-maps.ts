@@ -1,6 +1,20 @@
+import { z } from "zod";
 import type { Table } from "../table.js";
 import type { FailedRows } from "./failed-rows.js";
 import type { Samples } from "./samples.js";
+
+const whole = z.number().int().nonnegative();
+
+/** What may be said of a map; a misspelt option is none of these. */
+export const mapSchema = z.strictObject({
+  seed: whole.default(0),
+  first: whole.default(0),
+  exact: z.boolean().default(false),
+  logDet: z.boolean().default(true),
+  failures: z.custom<FailedRows>().optional(),
+  signal: z.custom<AbortSignal>().optional(),
+});
+export const sampleSchema = mapSchema.pick({ seed: true, failures: true, signal: true });
 
 /** How stochastic log-determinants are taken, which exact flows need none of, and what becomes of rows that fail. */
 export interface MapOptions {
@@ -18,6 +32,14 @@ export interface MapOptions {
    * Without it (default) a map throws a `numerical` error if a row fails: no number comes from a failed computation.
    */
   readonly failures?: FailedRows | undefined;
+  /** Ends the call, between two blocks, with the signal's reason; the flow is as it was. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How samples are drawn. */
+export interface SampleOptions extends Pick<MapOptions, "failures" | "signal"> {
+  /** Of the latents (default 0). */
+  readonly seed?: number;
 }
 
 /**
@@ -34,5 +56,5 @@ export interface FlowMaps {
   /** log p(x) for each row of x, in nats, in the units of the original columns; -Infinity outside of the support. */
   logProb(x: Samples, options?: MapOptions): Promise<Float64Array>;
   /** `count` samples; the same seed (default 0) gives the same samples. */
-  sample(count: number, options?: { seed?: number; failures?: FailedRows | undefined }): Promise<Table>;
+  sample(count: number, options?: SampleOptions): Promise<Table>;
 }

@@ -3,24 +3,26 @@
  * log p(x) = log base(F(x)) + log|det dF/dx| + the terms of the preprocessing.
  */
 
+import { z } from "zod";
 import type { Base } from "../bases/base.js";
 import { makeBase } from "../bases/index.js";
 import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
 import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
-import { check } from "../errors.js";
 import { FRESH, type PassKey } from "../logdet/probes.js";
 import { type GradientSource, joint } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { Purpose, Random } from "../model/random.js";
+import { resolved } from "../options.js";
 import { LearnedNoise, Logit, type Preprocessing, Rows, Standardisation } from "../preprocessing/index.js";
 import type { Shape } from "../shape.js";
 import { Table } from "../table.js";
+import { Turns } from "../turn.js";
 import { Chain } from "./chain.js";
 import { judgeCost } from "./cost.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { FailedRows } from "./failed-rows.js";
-import type { FlowMaps, MapOptions } from "./flow-maps.js";
+import { type FlowMaps, type MapOptions, mapSchema, type SampleOptions, sampleSchema } from "./flow-maps.js";
 import { checkedSamples, checkedSize, type Samples } from "./samples.js";
 import { supported } from "./support.js";
 import { isSound, sumOf, type Term } from "./terms.js";
@@ -41,6 +43,12 @@ export const samplesAPass = ({ estimator, image }: FlowDeclaration, preferred = 
 
 /** Rounds of power iteration after training, at most. */
 const LAST_ROUNDS = 500;
+
+const createSchema = z.strictObject({
+  engine: z.custom<Engine>().optional(),
+  seed: z.number().int().nonnegative().default(0),
+  capacity: z.number().int().positive().optional(),
+});
 
 /**
  * A normalizing flow on an engine; `Flow.create` makes one, `loadFlow` and `decodeFlow` read one. Calls take turns on
@@ -79,6 +87,8 @@ export class Flow implements FlowMaps {
   readonly #outside: Uint8Array;
   /** The end of the last call that uses the flow's memory: calls take turns. */
   #turn: Promise<unknown> = Promise.resolve();
+  /** Ends the call whose turn it is. */
+  #signal: AbortSignal | undefined;
 
   /**
    * Builds a flow with fresh weights.
@@ -111,15 +121,11 @@ export class Flow implements FlowMaps {
     options: { engine?: Engine; seed?: number; capacity?: number },
   ): Promise<Flow> {
     const parsed = parseDeclaration(declaration, "Flow.create");
-    const engine = options.engine ?? (await WasmEngine.create());
-    const capacity = options.capacity ?? samplesAPass(parsed, engine.preferredBatch);
-    check(
-      Number.isInteger(capacity) && capacity > 0,
-      "usage",
-      `capacity must be a positive integer, not ${capacity}`,
-    );
+    const given = resolved(createSchema, options, "Flow.create");
+    const engine = given.engine ?? (await WasmEngine.create());
+    const capacity = given.capacity ?? samplesAPass(parsed, engine.preferredBatch);
     judgeCost(parsed, paddedLanes(engine, capacity), "this declaration");
-    return new Flow(parsed, engine, options.seed ?? 0, capacity);
+    return new Flow(parsed, engine, given.seed, capacity);
   }
 
   private constructor(declaration: FlowDeclaration, engine: Engine, seed: number, capacity: number) {
@@ -166,13 +172,39 @@ export class Flow implements FlowMaps {
     this.#logDetBar = engine.tensor(batch);
     this.#staging = new Float64Array(dim * batch);
     this.#outside = new Uint8Array(capacity);
+    const turns = new Turns();
+    this.chain.pause = async () => {
+      await turns.give();
+      this.#signal?.throwIfAborted();
+    };
   }
 
-  /** Does `work` when all calls before it that use the flow's memory have ended; later ones wait for it. */
-  inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
-    const run = this.#turn.then(work);
+  /**
+   * Does `work` when all calls before it that use the flow's memory have ended; later ones wait for it. Others get their
+   * turn on this thread while it works. A `signal` that aborts ends the waiting at once and the work between two blocks,
+   * with the signal's reason.
+   */
+  inTurn<Result>(work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> {
+    let begun = false;
+    const run = this.#turn.then(async () => {
+      signal?.throwIfAborted();
+      begun = true;
+      this.#signal = signal;
+      try {
+        return await work();
+      } finally {
+        this.#signal = undefined;
+      }
+    });
     this.#turn = run.catch(() => {});
-    return run;
+    if (!signal) return run;
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        if (!begun) reject(signal.reason);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      run.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
+    });
   }
 
   /**
@@ -201,16 +233,20 @@ export class Flow implements FlowMaps {
    * Lipschitz constant, as maps compute with it: below 1 unless the declaration limits norms by estimates. `tight` bounds
    * of convolutions take a hundred times as long.
    */
-  certifiedBounds(effort?: "certain" | "tight"): { block: number; kind: string; lipschitzBound: number }[] {
-    this.makeReady();
-    return this.chain.bijections.flatMap((bijection, index) =>
-      bijection.lipschitzBound
-        ? [{ block: index + 1, kind: bijection.kind, lipschitzBound: bijection.lipschitzBound(effort) }]
-        : [],
-    );
+  certifiedBounds(
+    effort?: "certain" | "tight",
+  ): Promise<{ block: number; kind: string; lipschitzBound: number }[]> {
+    return this.inTurn(async () => {
+      this.makeReady();
+      return this.chain.bijections.flatMap((bijection, index) =>
+        bijection.lipschitzBound
+          ? [{ block: index + 1, kind: bijection.kind, lipschitzBound: bijection.lipschitzBound(effort) }]
+          : [],
+      );
+    });
   }
 
-  /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). */
+  /** At most `rounds` rounds of power iteration on every weight (default: what a training step does). Not in turn. */
   async iterate(rounds?: number): Promise<void> {
     await this.chain.iterate(rounds);
     for (const step of this.preprocessing) await step.iterate?.(rounds);
@@ -221,10 +257,16 @@ export class Flow implements FlowMaps {
     return this.chain.blocks;
   }
 
-  /** Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training. */
-  async convergeNorms(): Promise<void> {
-    await this.iterate(LAST_ROUNDS);
-    this.prepare();
+  /**
+   * Iterates the spectral norms to convergence, so that every weight keeps its limit; for the end of training, whose weights
+   * `change` may put in place in the same turn.
+   */
+  convergeNorms(change: () => void = () => {}): Promise<void> {
+    return this.inTurn(async () => {
+      change();
+      await this.iterate(LAST_ROUNDS);
+      this.prepare();
+    });
   }
 
   /**
@@ -261,28 +303,29 @@ export class Flow implements FlowMaps {
   }
 
   /** `count` samples; the same seed gives the same samples. */
-  async sample(
-    count: number,
-    { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
-  ): Promise<Table> {
-    return (await this.inverse(this.latents(count, seed), { logDet: false, failures })).x;
+  async sample(count: number, options: SampleOptions = {}): Promise<Table> {
+    const { seed, failures, signal } = resolved(sampleSchema, options, "sample");
+    checkedSize(count);
+    const work = () => this.mapRows(this.latents(count, seed), "inverse", { logDet: false, failures });
+    return (await this.inTurn(work, signal)).out;
   }
 
-  /** `count` draws of the base distribution, a row each; each depends on the seed and its own number only. */
+  /** `count` draws of the base distribution, a row each; each depends on the seed and its own number only. Not in turn. */
   latents(count: number, seed: number): Table {
     checkedSize(count);
     this.base.prepare();
     return this.base.sample(count, seed);
   }
 
-  /** All rows, `capacity` at a time, when the calls before it have ended. */
-  #map(samples: Samples, map: MapKind, options: MapOptions): Promise<Mapped> {
-    return this.inTurn(() =>
-      this.#mapRows(checkedSamples(samples, this.dim, map === "inverse" ? "latents" : "data"), map, options),
-    );
+  /** All rows as they are at the call, when the calls before it have ended. */
+  async #map(samples: Samples, map: MapKind, options: MapOptions): Promise<Mapped> {
+    const input = checkedSamples(samples, this.dim, map === "inverse" ? "latents" : "data");
+    const given = resolved(mapSchema, options, map === "density" ? "logProb" : map);
+    return await this.inTurn(() => this.mapRows(input, map, given), given.signal);
   }
 
-  async #mapRows(
+  /** All rows, `capacity` at a time. Not in turn: for whoever has taken one. */
+  async mapRows(
     input: Table,
     map: MapKind,
     { seed = 0, first = 0, exact = false, logDet = true, failures }: MapOptions,
@@ -475,9 +518,10 @@ export class Flow implements FlowMaps {
 }
 
 /** What a map computes: z, x, or z with its density. */
-type MapKind = "forward" | "inverse" | "density";
+export type MapKind = "forward" | "inverse" | "density";
 
-interface Mapped {
+/** What a map gives: points (row-major), and the terms of its numbers. */
+export interface Mapped {
   out: Table;
   terms: readonly Term[];
 }

@@ -4,14 +4,14 @@ import { Table } from "../table.js";
 import { supported } from "./support.js";
 
 /** Rows of numbers, as a table or as arrays. */
-export type Samples = Table | readonly (readonly number[])[];
+export type Samples = Table | readonly ArrayLike<number>[];
 
 /**
- * The samples as a table. Throws a `usage` error unless it has `dim` columns, an `input` error where one is NaN. Data may
+ * A copy of the samples as they are now. Throws a `usage` error unless it has `dim` columns, an `input` error where one is NaN. Data may
  * be infinite, which has the density 0; latents may be no larger than FARTHEST, where float32 still has their images.
  */
 export function checkedSamples(samples: Samples, dim: number, of: "data" | "latents" = "data"): Table {
-  const table = Table.from(samples);
+  const table = Table.copy(samples);
   const fits = table.rows === 0 || table.columns === dim;
   check(fits, "usage", `the flow has ${dim} dimensions, the samples have ${table.columns}`);
   const right = of === "data" ? (x: number) => !Number.isNaN(x) : supported;

@@ -140,9 +140,7 @@ it("refuses what the flow refuses, in the same words", async () => {
     await expect(maps.sample(0)).rejects.toThrow("the number of samples must be a positive integer");
   });
   for (const ranks of [0, 1.5, Number.NaN]) {
-    await expect(RankMaps.create(flow, { ranks })).rejects.toThrow(
-      /number of ranks must be a positive integer/,
-    );
+    await expect(RankMaps.create(flow, { ranks })).rejects.toThrow(/ranks must be a positive whole number/);
   }
   const exact = await Flow.create(declaration, { engine: new ReferenceEngine() });
   await expect(RankMaps.create(exact)).rejects.toThrow(/need a flow on the WebAssembly engine/);

@@ -1,13 +1,23 @@
 /** A flow's maps on several ranks: densities, samples and latents on all cores. */
+import { z } from "zod";
 import { modulesOf } from "../bijections/index.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
 import { check } from "../errors.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
-import type { FlowMaps, MapOptions } from "../flows/flow-maps.js";
-import { checkedSamples, type Samples } from "../flows/samples.js";
+import {
+  type FlowMaps,
+  type MapOptions,
+  mapSchema,
+  type SampleOptions,
+  sampleSchema,
+} from "../flows/flow-maps.js";
+import { checkedSamples, checkedSize, type Samples } from "../flows/samples.js";
+import { resolved } from "../options.js";
 import { Table } from "../table.js";
+import { Turns } from "../turn.js";
 import type { MapTask } from "./map-program.js";
+import { threads } from "./options.js";
 import { RankWorkers } from "./rank-workers.js";
 import {
   from,
@@ -23,16 +33,29 @@ import {
   takeRows,
 } from "./shared-rows.js";
 import { cores, possibleRanks } from "./start.js";
-import { Turns } from "./turn.js";
 import type { RankProgram } from "./worker.js";
+
+/** Milliseconds of work left from which it pays to start workers: about twice what starting one takes. */
+const PATIENCE_MS = 400;
+const schema = z.strictObject({
+  ranks: threads.optional(),
+  patience: z
+    .custom<number>((value) => typeof value === "number" && value >= 0, "it must be a number from 0 on")
+    .default(PATIENCE_MS),
+  program: z.custom<RankProgram>().optional(),
+});
+
+/** Points where the map gives them, and a number a row. */
+interface MappedTable {
+  points: Table;
+  numbers: Float64Array;
+}
 
 const mapProgram: RankProgram = {
   node: () => new URL(/* @vite-ignore */ "./map-program.js", import.meta.url),
   web: () => new Worker(new URL("./map-program.js", import.meta.url), { type: "module" }),
 };
 
-/** Milliseconds of work left from which it pays to start workers: about twice what starting one takes. */
-const PATIENCE_MS = 400;
 /** The same for workers that are there already. */
 const WAKING_MS = 10;
 
@@ -62,27 +85,21 @@ export class RankMaps implements FlowMaps {
   readonly #program: RankProgram;
   /** The workers that are there, and the memory that they share with rank 0. */
   #launched: { workers: RankWorkers; shared: SharedRows } | null = null;
-  /** The end of the last call: calls take turns. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** Throws a `usage` error if the flow is not on a WebAssembly engine, or the number of ranks is not a positive integer. */
   static async create(flow: Flow, options: RankMapsOptions = {}): Promise<RankMaps> {
-    return new RankMaps(flow, options, options.ranks ?? (await cores()));
+    const given = resolved(schema, options, "RankMaps.create");
+    return new RankMaps(flow, given, given.ranks ?? (await cores()));
   }
 
-  private constructor(flow: Flow, options: RankMapsOptions, wanted: number) {
-    check(
-      Number.isInteger(wanted) && wanted > 0,
-      "usage",
-      `the number of ranks must be a positive integer, not ${wanted}`,
-    );
+  private constructor(flow: Flow, options: z.output<typeof schema>, wanted: number) {
     check(flow.engine instanceof WasmEngine, "usage", "ranks need a flow on the WebAssembly engine");
     const { ranks, remark } = possibleRanks(wanted);
     this.ranks = ranks;
     this.remark = remark;
     this.#flow = flow;
     this.dim = flow.dim;
-    this.#patience = options.patience ?? PATIENCE_MS;
+    this.#patience = options.patience;
     this.#program = options.program ?? mapProgram;
   }
 
@@ -104,11 +121,11 @@ export class RankMaps implements FlowMaps {
   }
 
   /** As `Flow.sample`. Throws an `internal` error if a rank dies. */
-  async sample(
-    count: number,
-    { seed = 0, failures }: { seed?: number; failures?: FailedRows | undefined } = {},
-  ): Promise<Table> {
-    return (await this.inverse(this.#flow.latents(count, seed), { logDet: false, failures })).x;
+  async sample(count: number, options: SampleOptions = {}): Promise<Table> {
+    const { seed, ...rest } = resolved(sampleSchema, options, "sample");
+    checkedSize(count);
+    const latents = () => this.#flow.latents(count, seed);
+    return (await this.#mapInTurn("inverse", latents, { logDet: false, ...rest })).points;
   }
 
   /** Ends the workers; a later call starts new ones. */
@@ -118,24 +135,17 @@ export class RankMaps implements FlowMaps {
     await launched?.workers.terminate();
   }
 
-  #map(
-    map: RowMap,
-    samples: Samples,
-    options: MapOptions,
-  ): Promise<{ points: Table; numbers: Float64Array }> {
-    const of = map === "inverse" ? "latents" : "data";
-    const run = this.#turn.then(() =>
-      this.#mapTable(map, checkedSamples(samples, this.#flow.dim, of), options),
-    );
-    this.#turn = run.catch(() => {});
-    return run;
+  async #map(map: RowMap, samples: Samples, options: MapOptions): Promise<MappedTable> {
+    const input = checkedSamples(samples, this.#flow.dim, map === "inverse" ? "latents" : "data");
+    return await this.#mapInTurn(map, () => input, resolved(mapSchema, options, map));
   }
 
-  async #mapTable(
-    map: RowMap,
-    input: Table,
-    { failures, ...options }: MapOptions,
-  ): Promise<{ points: Table; numbers: Float64Array }> {
+  /** The flow is nobody else's until all rows are mapped: they are of the same weights. */
+  #mapInTurn(map: RowMap, input: () => Table, { signal, ...options }: MapOptions): Promise<MappedTable> {
+    return this.#flow.inTurn(() => this.#mapTable(map, input(), options), signal);
+  }
+
+  async #mapTable(map: RowMap, input: Table, { failures, ...options }: MapOptions): Promise<MappedTable> {
     const { rows, columns } = input;
     const failed = failures ?? new FailedRows();
     failed.rows += rows;

@@ -6,6 +6,7 @@
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { MapOptions } from "../flows/flow-maps.js";
+import { sumOf } from "../flows/terms.js";
 import { Table } from "../table.js";
 
 /** What is done with every row x of a table. */
@@ -90,19 +91,11 @@ export interface MappedRows {
 /** Maps rows on one rank. */
 export async function mapRows(flow: Flow, map: RowMap, rows: Table, given: MapOptions): Promise<MappedRows> {
   const failures = new FailedRows();
-  const options = { ...given, failures };
   const failed = new Int32Array(rows.rows);
-  const result = (points: Table | null, numbers: Float64Array): MappedRows => {
-    for (const [row, place] of failures.entries()) failed[row - (given.first ?? 0)] = place + 1;
-    return { points, numbers, failed };
-  };
-  if (map === "logProb") return result(null, await flow.logProb(rows, options));
-  if (map === "forward") {
-    const { z, logDet } = await flow.forward(rows, options);
-    return result(z, logDet);
-  }
-  const { x, logDet } = await flow.inverse(rows, options);
-  return result(x, logDet);
+  const kind = map === "logProb" ? "density" : map;
+  const { out, terms } = await flow.mapRows(rows, kind, { ...given, failures });
+  for (const [row, place] of failures.entries()) failed[row - (given.first ?? 0)] = place + 1;
+  return { points: map === "logProb" ? null : out, numbers: sumOf(terms, rows.rows), failed };
 }
 
 /** Maps pieces of the first `count` rows until all have been taken; `afterPiece` is called after each. */

@@ -5,8 +5,8 @@
  */
 
 import { FlowError } from "../errors.js";
+import { turn } from "../turn.js";
 import type { Communicator, Piecework } from "./communicator.js";
-import { turn } from "./turn.js";
 
 /** What the ranks that are left hear of one that failed. */
 export const RANK_FAILED = "another rank has failed";

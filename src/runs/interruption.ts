@@ -3,7 +3,6 @@
  * next good place; a second one of its kind does what it does by default, and ends the process at once.
  */
 import type { Flow } from "../flows/flow.js";
-import { Turns } from "../ranks/turn.js";
 
 /** The signals that ask a process to end; `SIGKILL` cannot be heard. */
 export const endingSignals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -43,9 +42,8 @@ export class Interruption {
   async unlessHeard<Result>(flow: Flow, work: () => Promise<Result>): Promise<Result | null> {
     if (this.#heard) return null;
     const before = flow.chain.pause;
-    const turns = new Turns();
     flow.chain.pause = async () => {
-      await turns.give();
+      await before?.();
       if (this.#heard) throw new Interrupted();
     };
     try {

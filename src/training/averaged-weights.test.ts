@@ -45,7 +45,7 @@ it("goes on bit for bit from a checkpoint, and gives the trained model averaged 
   expect(whole.flow.parameters.values).toEqual(plain.flow.parameters.values);
   expect(plain.state().average).toBeUndefined();
   const last = plain.flow.parameters.values.slice();
-  for (const trainer of [whole, resumed, plain]) trainer.finish();
+  for (const trainer of [whole, resumed, plain]) await trainer.finish();
   expect(resumed.flow.parameters.values).toEqual(whole.flow.parameters.values);
   expect(plain.flow.parameters.values).toEqual(last);
   expect(whole.flow.parameters.values).not.toEqual(last);

@@ -1,8 +1,10 @@
 /** The training loop of rank 0: steps, and between them whatever its hooks do. */
 import type { FlowError } from "../errors.js";
+import { optionValue } from "../options.js";
+import { threads as threadsOption } from "../ranks/options.js";
 import { possibleRanks } from "../ranks/start.js";
 import { RANK_FAILED } from "../ranks/thread-communicator.js";
-import { Turns } from "../ranks/turn.js";
+import { Turns } from "../turn.js";
 import { createTrainer, type TrainingJob } from "./job.js";
 import { launchTraining, trainingProgram } from "./launch.js";
 import type { StepResult, Trainer } from "./trainer.js";
@@ -31,7 +33,7 @@ export interface Trained {
 /**
  * Trains to the end of the job with that many ranks, in Node or in a page, which may go on meanwhile. `program` is
  * what the other ranks run, for bundlers that cannot find it. Throws a `numerical` error if the loss is no longer
- * finite, an `internal` one if a rank dies.
+ * finite, an `internal` one if a rank dies, a `usage` one for a number of threads that is none.
  */
 export async function train(
   job: TrainingJob,
@@ -39,7 +41,7 @@ export async function train(
   hooks: TrainingHooks = {},
   program = trainingProgram,
 ): Promise<Trained> {
-  const { ranks: size, remark } = possibleRanks(threads);
+  const { ranks: size, remark } = possibleRanks(optionValue(threadsOption, threads, "threads"));
   const trainer = await createTrainer(job, {
     rank: 0,
     size,
@@ -50,8 +52,6 @@ export async function train(
   });
   const launched = await launchTraining(job, size, trainer.sums, program);
   const turns = new Turns();
-  // A step may take a minute.
-  trainer.flow.chain.pause = () => turns.give();
   try {
     let stopped = (await hooks.onStart?.(trainer)) === true;
     while (trainer.step < job.options.steps && !stopped) {
@@ -69,7 +69,5 @@ export async function train(
     const cause = heard ? await launched.workers.failure.catch((failure) => failure) : error;
     await launched.workers.terminate();
     throw cause;
-  } finally {
-    trainer.flow.chain.pause = null;
   }
 }

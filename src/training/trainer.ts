@@ -1,5 +1,5 @@
 /** Training, one step at a time: every rank runs a Trainer, and does some pieces of each batch. */
-import type { DataSource } from "../data/source.js";
+import type { AsyncSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import type { PassKey } from "../logdet/probes.js";
@@ -53,7 +53,7 @@ export class Trainer {
   readonly flow: Flow;
   /** Nothing left out. */
   readonly options: Training;
-  readonly #source: DataSource;
+  readonly #source: AsyncSource;
   readonly #communicator: Communicator;
   readonly #adam: Adam;
   readonly #average: AveragedWeights | null;
@@ -76,7 +76,7 @@ export class Trainer {
    * Throws a `usage` error for options outside of their limits, and for a source whose samples have another number of
    * columns than the objective asks for.
    */
-  constructor(flow: Flow, source: DataSource, given: TrainingOptions, communicator: Communicator) {
+  constructor(flow: Flow, source: AsyncSource, given: TrainingOptions, communicator: Communicator) {
     const options = resolved(trainingSchema, given, "training");
     this.flow = flow;
     this.options = options;
@@ -103,9 +103,21 @@ export class Trainer {
     return { length, pieces: this.#pieces, pieceLength: this.#sum.length };
   }
 
-  /** One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. */
-  advance(): Promise<StepResult> {
-    return this.flow.inTurn(() => this.#advance());
+  /**
+   * One step of training. Throws a `numerical` error that names the step and the block if the loss is not finite. After
+   * an error, or a `signal` that aborts, the flow is as it was before the step.
+   */
+  advance(signal?: AbortSignal): Promise<StepResult> {
+    return this.flow.inTurn(async () => {
+      try {
+        return await this.#advance();
+      } catch (error) {
+        // What some passes have left behind belongs to no other step.
+        const { gradients } = this.flow;
+        await gradients.takeGradient(new Float64Array(gradients.gradientLength));
+        throw error;
+      }
+    }, signal);
   }
 
   async #advance(): Promise<StepResult> {
@@ -141,7 +153,7 @@ export class Trainer {
     const failedPasses = values.subarray(gradientLength + SCALARS).fill(0);
     // From zero for every piece: sums of fractions would otherwise depend on what this rank has done before.
     for (const { counts } of flow.chain.bijections) if (counts) Object.assign(counts, emptyCounts());
-    for (const [samples, count, key] of this.#passes(piece, this.#pieces, this.#samples)) {
+    for await (const [samples, count, key] of this.#passes(piece, this.#pieces, this.#samples)) {
       await this.#objective.write(samples, count, key);
       const sum = await this.#objective.pass(samples, count, 1 / batch, key);
       if (!Number.isFinite(sum)) failedPasses[await this.#firstNotFinite(count)]++;
@@ -157,12 +169,16 @@ export class Trainer {
   }
 
   /** Draws the samples of a part of this step's batch; gives those of each of the flow's passes, and which they are. */
-  *#passes(part: number, parts: number, samples: Float64Array): Generator<[Float64Array, number, PassKey]> {
+  async *#passes(
+    part: number,
+    parts: number,
+    samples: Float64Array,
+  ): AsyncGenerator<[Float64Array, number, PassKey]> {
     const { seed, batch } = this.options;
     const { capacity } = this.flow;
     const { columns } = this.#objective;
     const [first, end] = shard(batch, part, parts);
-    this.#source.fill(samples, seed, this.step, first, end - first);
+    await this.#source.fill(samples, seed, this.step, first, end - first);
     for (let start = first; start < end; start += capacity) {
       const count = Math.min(capacity, end - start);
       const key = { seed, step: this.step, first: start, training: true };
@@ -178,12 +194,10 @@ export class Trainer {
     let reached = 0;
     const { rank, size } = this.#communicator;
     const samples = new Float64Array(Math.ceil(this.options.batch / size) * this.#objective.columns);
-    const chunks = [...this.#passes(rank, size, samples)].map(([values, count, key]) => ({
-      values,
-      count,
-      key,
-      rows: new Float64Array(0),
-    }));
+    const chunks: { values: Float64Array; count: number; key: PassKey; rows: Float64Array }[] = [];
+    for await (const [values, count, key] of this.#passes(rank, size, samples)) {
+      chunks.push({ values, count, key, rows: new Float64Array(0) });
+    }
     for (const [i, bijection] of chain.bijections.entries()) {
       if (!bijection.uninitialised || !bijection.initialise) continue;
       const { channels, height, width } = chain.shapes[i];
@@ -278,21 +292,25 @@ export class Trainer {
   /** Does `work` while the flow has its averaged weights, where the options ask for them. */
   async withAverage<Result>(work: () => Promise<Result>): Promise<Result> {
     if (!this.#average) return await work();
-    const current = this.flow.parameters.values.slice();
-    this.#average.apply();
-    this.flow.prepare();
+    const { flow } = this;
+    const average = this.#average;
+    const put = (change: () => void) =>
+      flow.inTurn(async () => {
+        change();
+        flow.prepare();
+      });
+    const current = flow.parameters.values.slice();
+    await put(() => average.apply());
     try {
       return await work();
     } finally {
-      this.flow.parameters.values.set(current);
-      this.flow.prepare();
+      await put(() => flow.parameters.values.set(current));
     }
   }
 
   /** Turns the flow into the trained model: averaged weights where asked for, and spectral norms at their limits. */
   async finish(): Promise<void> {
-    this.#average?.apply();
-    await this.flow.convergeNorms();
+    await this.flow.convergeNorms(() => this.#average?.apply());
   }
 }
 
