@@ -35,7 +35,7 @@ export { type Certificate, certify } from "./flows/certificate.js";
 export type { FlowDeclaration } from "./flows/declaration.js";
 export { FailedRows } from "./flows/failed-rows.js";
 export { Flow } from "./flows/flow.js";
-export type { FlowMaps, MapOptions } from "./flows/flow-maps.js";
+export type { FlowMaps, MapOptions, SampleOptions, ScoreOptions } from "./flows/flow-maps.js";
 export { decodeFlow, type EncodedFlow, encodeFlow } from "./flows/model-encoding.js";
 export { type FlowOptions, type Formulation, monotoneFlow } from "./flows/monotone-flow.js";
 export { type FlowPath, flowPath, type PathOptions } from "./flows/path.js";

@@ -15,6 +15,7 @@ export const mapSchema = z.strictObject({
   signal: z.custom<AbortSignal>().optional(),
 });
 export const sampleSchema = mapSchema.pick({ seed: true, failures: true, signal: true });
+export const scoreSchema = mapSchema.pick({ failures: true, signal: true });
 
 /** How stochastic log-determinants are taken, which exact flows need none of, and what becomes of rows that fail. */
 export interface MapOptions {
@@ -35,6 +36,9 @@ export interface MapOptions {
   /** Ends the call, between two blocks, with the signal's reason; the flow is as it was. */
   readonly signal?: AbortSignal | undefined;
 }
+
+/** What becomes of rows that fail, and what ends the call. */
+export type ScoreOptions = Pick<MapOptions, "failures" | "signal">;
 
 /** How samples are drawn. */
 export interface SampleOptions extends Pick<MapOptions, "failures" | "signal"> {

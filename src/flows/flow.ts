@@ -9,8 +9,9 @@ import { makeBase } from "../bases/index.js";
 import type { LipschitzBlock } from "../bijections/lipschitz-block.js";
 import { type Engine, type Matrix, matrix, paddedLanes, type Tensor } from "../engine/engine.js";
 import { WasmEngine } from "../engine/wasm/engine.js";
+import { check } from "../errors.js";
 import { FRESH, type PassKey } from "../logdet/probes.js";
-import { type GradientSource, joint } from "../model/gradients.js";
+import { discardGradient, type GradientSource, joint } from "../model/gradients.js";
 import { Parameters } from "../model/parameters.js";
 import { Purpose, Random } from "../model/random.js";
 import { resolved } from "../options.js";
@@ -22,7 +23,15 @@ import { Chain } from "./chain.js";
 import { judgeCost } from "./cost.js";
 import { type FlowDeclaration, parseDeclaration } from "./declaration.js";
 import { FailedRows } from "./failed-rows.js";
-import { type FlowMaps, type MapOptions, mapSchema, type SampleOptions, sampleSchema } from "./flow-maps.js";
+import {
+  type FlowMaps,
+  type MapOptions,
+  mapSchema,
+  type SampleOptions,
+  type ScoreOptions,
+  sampleSchema,
+  scoreSchema,
+} from "./flow-maps.js";
 import { checkedSamples, checkedSize, type Samples } from "./samples.js";
 import { supported } from "./support.js";
 import { isSound, sumOf, type Term } from "./terms.js";
@@ -302,6 +311,55 @@ export class Flow implements FlowMaps {
     return (await this.#map(x, "density", options)).terms;
   }
 
+  /**
+   * The score d log p(x) / dx for each row of x, in nats a unit of its column, by the backward pass of training: through
+   * preprocessing, implicit blocks and exact log-determinants. NaN where the density is 0. Throws a `usage` error for flows
+   * that estimate their log-determinants, an `input` one for NaN in x.
+   */
+  async score(x: Samples, options: ScoreOptions = {}): Promise<Table> {
+    const { failures, signal } = resolved(scoreSchema, options, "score");
+    const exact = !this.declaration.estimator;
+    check(exact, "usage", "a flow that estimates its log-determinants has no exact score");
+    const input = checkedSamples(x, this.dim);
+    const work = async () => {
+      try {
+        return await this.#scores(input, failures);
+      } finally {
+        await discardGradient(this.gradients);
+      }
+    };
+    return await this.inTurn(work, signal);
+  }
+
+  async #scores(input: Table, failures: FailedRows | undefined): Promise<Table> {
+    const { capacity, dim } = this;
+    this.makeReady();
+    const out = new Table(input.rows, dim);
+    const failed = failures ?? new FailedRows();
+    failed.rows += input.rows;
+    const logProb = new Float64Array(capacity);
+    for (let start = 0; start < input.rows; start += capacity) {
+      const count = Math.min(capacity, input.rows - start);
+      const pass = { seed: 0, step: 0, first: start, training: false };
+      this.chain.clearUnconverged();
+      await this.enter(input.slice(start, start + count).values, count, pass, true);
+      const bars = await this.#rowsOf(await this.#backwardPass(count, -1, logProb, pass), count);
+      for (const step of [...this.preprocessing].reverse()) step.backward(bars, count, 1);
+      out.values.set(bars, start * dim);
+      const places = this.chain.unconvergedPlaces(count, "forward");
+      for (let i = 0; i < count; i++) {
+        const row = out.row(start + i);
+        if (this.isOutside(i)) row.fill(Number.NaN);
+        else if (places[i] > 0 || !row.every(Number.isFinite)) {
+          failed.add(start + i, places[i]);
+          row.fill(Number.NaN);
+        }
+      }
+    }
+    if (!failures) failed.check();
+    return out;
+  }
+
   /** `count` samples; the same seed gives the same samples. */
   async sample(count: number, options: SampleOptions = {}): Promise<Table> {
     const { seed, failures, signal } = resolved(sampleSchema, options, "sample");
@@ -496,6 +554,14 @@ export class Flow implements FlowMaps {
     logProb: Float64Array,
     pass: PassKey = FRESH,
   ): Promise<void> {
+    const xBar = await this.#backwardPass(count, weight, logProb, pass);
+    if (!this.#drawn) return;
+    const rowBars = await this.#rowsOf(xBar, count);
+    for (const step of [...this.preprocessing].reverse()) step.backward(rowBars, count, -weight);
+  }
+
+  /** The cotangents of what entered the chain. */
+  async #backwardPass(count: number, weight: number, logProb: Float64Array, pass: PassKey): Promise<Matrix> {
     const { engine, chain } = this;
     const z = await this.#forward(count, pass, true);
     const terms = [await this.#logBaseOf(z, count), await this.#numbersOf(this.#logDet, count)];
@@ -510,10 +576,7 @@ export class Flow implements FlowMaps {
     const logDetBar = matrix(this.#logDetBar, 1, z.lanes);
     engine.write(this.#logDetBar, bars);
     await this.base.backward(chain.outputBar(count), z, logDetBar);
-    const xBar = await chain.backward(count, pass, logDetBar);
-    if (!this.#drawn) return;
-    const rowBars = await this.#rowsOf(xBar, count);
-    for (const step of [...this.preprocessing].reverse()) step.backward(rowBars, count, -weight);
+    return await chain.backward(count, pass, logDetBar);
   }
 }
 

@@ -19,6 +19,11 @@ export async function collectGradient(source: GradientSource): Promise<void> {
   source.pullBack(gradient);
 }
 
+/** Lets go of what backward passes have left behind: it belongs to no step of training. */
+export async function discardGradient(source: GradientSource): Promise<void> {
+  await source.takeGradient(new Float64Array(source.gradientLength));
+}
+
 /** Several sources as one: their gradients one after the other. */
 export function joint(sources: readonly GradientSource[]): GradientSource {
   let gradientLength = 0;

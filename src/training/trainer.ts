@@ -3,6 +3,7 @@ import type { AsyncSource } from "../data/source.js";
 import { check, FlowError } from "../errors.js";
 import type { Flow } from "../flows/flow.js";
 import type { PassKey } from "../logdet/probes.js";
+import { discardGradient } from "../model/gradients.js";
 import { resolved } from "../options.js";
 import { type Communicator, shard } from "../ranks/communicator.js";
 import type { Sums } from "../ranks/thread-communicator.js";
@@ -113,8 +114,7 @@ export class Trainer {
         return await this.#advance();
       } catch (error) {
         // What some passes have left behind belongs to no other step.
-        const { gradients } = this.flow;
-        await gradients.takeGradient(new Float64Array(gradients.gradientLength));
+        await discardGradient(this.flow.gradients);
         throw error;
       }
     }, signal);
