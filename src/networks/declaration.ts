@@ -1,6 +1,6 @@
 /** The declaration of a Lipschitz network from R^dim to R^dim, or from `dim` channels of an image to as many. */
 import { z } from "zod";
-import { activationNames } from "../activations/index.js";
+import { activation, activationNames } from "../activations/index.js";
 import { check } from "../errors.js";
 import { option } from "../options.js";
 
@@ -73,7 +73,12 @@ export const networkSchema = z
       path: ["preactivation"],
       message: "it stands before layers that follow one another (multilayer), without a stem",
     },
-  );
+  )
+  .superRefine(({ growth, activation: name }, context) => {
+    if (growth % activation(name).outputs === 0) return;
+    const message = `growth ${growth} must be even: ${name} has two outputs`;
+    context.addIssue({ code: "custom", path: ["growth"], message });
+  });
 
 /** A Lipschitz network, as a block's declaration has it (docs/math.md, "Lipschitz networks"). */
 export interface NetworkDeclaration {

@@ -75,6 +75,8 @@ describe("one sentence, exit code 2 and an untouched disk for", () => {
       "evaluate run --threads 0": /--threads must be a positive whole number, not '0'/,
       "sample run --threads 1.5": /--threads must be .*'1\.5'/,
       "score run --data good.csv --threads 1000": /--threads must be at most 256, not 1000/,
+      "train --growth 7": /growth 7 must be even: CPila has two outputs/,
+      "train --coeff 1": /--coeff must be below 1, not 1/,
       "train --seed -1": /--seed must be a whole number from 0 on, not '-1'/,
       "train --learning-rate NaN": /--learning-rate must be a positive number, not 'NaN'/,
       "train --preset moonotone": /unknown preset 'moonotone'; choose one of monotone, i-densenet/,
