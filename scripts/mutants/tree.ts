@@ -104,7 +104,7 @@ export class Related {
     // Kernels are reached through the engine that calls them.
     const reached = file.startsWith("kernels/") ? "src/engine/wasm/engine.ts" : file;
     const folder = folderOf(file);
-    const own = file.replace(/\.ts$/, ".test.ts");
+    const own = file.startsWith("kernels/") ? `${folder}/kernels.test.ts` : file.replace(/\.ts$/, ".test.ts");
     const rank = (test: string) => (test === own ? -1 : (dirname(test) === folder ? 1 : 3) * seconds(test));
     const near = this.#tests
       .filter((test) => this.#closure(test).has(reached))

@@ -232,6 +232,22 @@ describe.each(solvers)("%s", (_, Solver) => {
     expect(await solve(0.03, 0.06)).toEqual({ taken: 6, ...reached, unconverged: 1 });
   });
 
+  it("measures a residual against the largest of the target, the point and the floor, of each solve anew", async () => {
+    const solver = new Solver(engine, 2, 1);
+    // The residual is 1/16 everywhere, in the first component.
+    const relative = async (target: number, w: number, floor: number) => {
+      const map = hostMap(engine, 2, 1, ([a, b]) => [target + 0.0625 - a, -b]);
+      engine.write(map.input.tensor, [w, 0]);
+      const counts = emptyCounts();
+      await solver.solve(map, upload(engine, [[target, 0]]), 1, 1e-9, counts, { floor });
+      return counts.residual;
+    };
+    expect(await relative(-16, 2, 1)).toBe(0.0625 / 16);
+    expect(await relative(1, -8, 0.5)).toBe(0.0625 / 8);
+    expect(await relative(2, 1, 0.5)).toBe(0.0625 / 2);
+    expect(await relative(0.25, -0.25, 0.5)).toBe(0.0625 / 0.5);
+  });
+
   it("arrives within the evaluations that the proof allows where G turns and its largest component can grow", async () => {
     const [cos, sin] = [0.98 * Math.SQRT1_2, 0.98 * Math.SQRT1_2];
     const map = hostMap(engine, 2, 3, ([a, b]) => [cos * a - sin * b, sin * a + cos * b]);

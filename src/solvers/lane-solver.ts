@@ -194,7 +194,6 @@ export abstract class LaneSolver {
           counts.unconvergedLanes.push(s);
         }
         counts.residual = Math.max(counts.residual, this.#bestRelative[s]);
-        for (let slot = 0; slot < this.size; slot++) this.weights[slot * samples + s] = 0;
         if (this.#bestSlot[s] === newest) this.#keep[s] = 1;
         else {
           // Back to the best point, w = u + r there.
@@ -225,7 +224,7 @@ export abstract class LaneSolver {
     return scaled;
   }
 
-  /** Decides a sample's next step after its n-th evaluation; false where there is none. */
+  /** Decides a sample's next step after its n-th evaluation; false where there is none, and no weight is set. */
   #advance(s: number, newest: number, n: number, relative: number): boolean {
     const { samples } = this;
     const square = (slot: number) => this.gram[(slot * this.size + slot) * samples + s];
