@@ -13,7 +13,7 @@ import { WasmEngine } from "../engine/wasm/engine.js";
 import { factorise, solveFactorisedTransposed } from "../linear-algebra.js";
 import { Anderson } from "./anderson.js";
 import { FixedPoint } from "./fixed-point.js";
-import { type LaneMap, LaneSolver } from "./lane-solver.js";
+import { type LaneMap, LaneSolver, type LaneSolverOptions } from "./lane-solver.js";
 import { emptyCounts } from "./newton.js";
 
 const engine = new ReferenceEngine();
@@ -358,8 +358,8 @@ describe.each(solvers)("%s", (_, Solver) => {
 class Mixed extends LaneSolver {
   readonly share: (newest: number, before: number) => number;
 
-  constructor(share: Mixed["share"]) {
-    super(engine, 1, 1, 1);
+  constructor(share: Mixed["share"], options: LaneSolverOptions = {}) {
+    super(engine, 1, 1, 1, options);
     this.share = share;
   }
 
@@ -387,6 +387,24 @@ it.each([
   expectClose(solution[0], [2], 4e-6);
   // Each of the fixed point's halves the residual.
   expect(taken[0]).toBeLessThanOrEqual(1 + 2 * Math.ceil(Math.log2(1e6)));
+});
+
+it("mixes again after a plain step, however little that has lowered the residual", async () => {
+  // With G(w) = -0.99 w and target 1 points are 100 + 100 r and steps 100 + 99 r: plain ones lower r to 0.99 r, this mixture to 0.995 r.
+  let mixtures = 0;
+  const share = (r: number, before: number) => {
+    mixtures++;
+    return ((99.5 / 99) * r - before) / (r - before);
+  };
+  const map = hostMap(engine, 1, 1, ([w]) => [-0.99 * w]);
+  const { taken } = await watchSolve(engine, new Mixed(share, { maxEvaluations: 20 }), map, {
+    target: [[1]],
+    start: [[1]],
+    tolerance: 1e-6,
+  });
+  expect(taken).toEqual([20]);
+  // After the evaluations 2, 4, ..., 18.
+  expect(mixtures).toBe(9);
 });
 
 it("mixes the points since the last failure that each lowered the residual, of every sample its own", async () => {
