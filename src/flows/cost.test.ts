@@ -314,6 +314,7 @@ it.each<{
   },
   {
     limit: "1,000 teraoperations",
+    variables: { MONOTONE_FLOWS_MAX_PASS_TERAOPS: "0" },
     declaration: long(1e-6),
     costs: (declaration, capacity) => costOf(declaration, capacity).work,
     most: 1e15,

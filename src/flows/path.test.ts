@@ -206,3 +206,11 @@ it("takes as many evaluations as the flow's blocks count, mean over the passes",
   );
   expect(path.evaluations[0]).toBeGreaterThan(1);
 });
+
+it("takes one evaluation of a bijection with a bound that counts none itself, and none of others", async () => {
+  const declaration = monotoneFlow({ dim: 2, blocks: 1, growth: 4, formulation: "residual", actnorm: true });
+  const flow = await Flow.create(declaration, { engine: new ReferenceEngine(), capacity: 8 });
+  Object.defineProperty(flow.chain.bijections[0], "counts", { value: undefined });
+  const { evaluations } = await flowPath(flow, rows);
+  expectClose(evaluations, [1, 0], 1e-12);
+});

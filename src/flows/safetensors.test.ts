@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { seeded } from "../../test/support/property.js";
 import { FlowError } from "../errors.js";
 import { decodeSafetensors, encodeSafetensors } from "./safetensors.js";
@@ -161,4 +161,16 @@ it("takes tensors in any order of their places, and other keys of their own", ()
   expect(attempt(file('{"a":{"dtype":"F64","shape":[1],"data_offsets":[0,8]},"shape":null}', 8))).toMatch(
     /tensor 'shape' is described by null/,
   );
+});
+
+it("is the same file on a machine whose numbers start with their largest byte", async () => {
+  vi.resetModules();
+  vi.stubGlobal("Uint16Array", { of: () => Uint8Array.of(0, 1) });
+  const other = await import("./safetensors.js");
+  vi.unstubAllGlobals();
+  for (const dtype of ["F64", "F32"] as const) {
+    const bytes = other.encodeSafetensors({ tensors, metadata: {} }, { dtype });
+    expect(bytes).toEqual(encodeSafetensors({ tensors, metadata: {} }, { dtype }));
+    expect(other.decodeSafetensors(bytes, "x")).toEqual(decodeSafetensors(bytes, "x"));
+  }
 });

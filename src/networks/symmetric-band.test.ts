@@ -67,3 +67,13 @@ it("refuses what is not a number", () => {
   band.entries[band.row(1) + 0] = Number.NaN;
   expect(band.isBelow(5)).toBe(false);
 });
+
+it("knows what rounding can hide, and that an eigenvalue of its own is not below it", () => {
+  const band = new SymmetricBand(5, 2);
+  // The wider the band, the more is added up: (b + 4) (2 b + 2) roundings of mu.
+  expect(band.slack(8)).toBe(6 * 6 * Number.EPSILON * 8);
+  // Of the matrix 0, too: the diagonal of its factor would be 0.
+  expect(band.isBelow(0)).toBe(false);
+  expect(band.isBelow(Number.MIN_VALUE)).toBe(true);
+  expect(band.largestEigenvalue(5)).toBe(0);
+});
