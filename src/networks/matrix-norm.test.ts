@@ -2,6 +2,8 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { expectClose } from "../../test/support/close.js";
 import { testRandom } from "../../test/support/rows.js";
+import { Parameters } from "../model/parameters.js";
+import { MatrixNorm } from "./matrix-norm.js";
 import { gramNormBound, spectralNormBound } from "./matrix-norm-bound.js";
 import { bilinear, normalise, powerIteration } from "./power-iteration.js";
 
@@ -133,5 +135,37 @@ it("knows no bound for what is not finite", () => {
   for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY]) {
     expect(spectralNormBound([1, wrong, 0, 1], 2, 2)).toBe(Number.POSITIVE_INFINITY);
     expect(gramNormBound([1, wrong, 0, 1], 2, 2) < Number.POSITIVE_INFINITY).toBe(false);
+  }
+});
+
+it("ends its power iteration where a round changes the norm by less than is asked for", () => {
+  const made = () => {
+    const random = testRandom(93);
+    const parameters = new Parameters();
+    const weight = parameters.learned(
+      "weight",
+      [6, 5],
+      Float64Array.from({ length: 30 }, () => random.normal()),
+    );
+    const norm = new MatrixNorm(parameters, "g", 0, weight, random);
+    parameters.seal();
+    return norm;
+  };
+  const norms = Array.from({ length: 50 }, (_, n) => {
+    const norm = made();
+    norm.iterate(n, 0);
+    return norm.sigma();
+  });
+  for (const tolerance of [0.1, 0.01, 1e-4]) {
+    const rounds = norms.findIndex((sigma, n) => n > 1 && sigma - norms[n - 1] <= tolerance * sigma);
+    expect(rounds).toBeGreaterThan(1);
+    for (const [most, done] of [
+      [50, rounds],
+      [rounds - 1, rounds - 1],
+    ]) {
+      const norm = made();
+      norm.iterate(most, tolerance);
+      expect(norm.sigma()).toBeCloseTo(norms[done], 13);
+    }
   }
 });

@@ -1,9 +1,17 @@
-import { expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
+import type { DataSource } from "../data/source.js";
 import { FailedRows } from "../flows/failed-rows.js";
 import type { Flow } from "../flows/flow.js";
 import type { FlowMaps } from "../flows/flow-maps.js";
 import { Table } from "../table.js";
-import { learnedDensity, lossPicture, missing, samplesPicture, trueDensity } from "./figures.js";
+import {
+  densityPicture,
+  learnedDensity,
+  lossPicture,
+  missing,
+  samplesPicture,
+  trueDensity,
+} from "./figures.js";
 import { interpolations, reconstructions } from "./image-figures.js";
 
 // What is drawn, in place of the drawing.
@@ -75,6 +83,56 @@ it("shows all samples but for the farthest thousandth on either side", () => {
   });
   const one = new Table(3, 1);
   expect(samplesPicture(one, ["a"], "drawn")).toMatchObject({ names: ["a"], data: one, samples: one });
+});
+
+describe("the picture of a density", () => {
+  /** A flow of the plane whose first samples fail. */
+  const flow = (failing: number) =>
+    ({
+      sample: async (count: number, { seed, failures }: { seed: number; failures: FailedRows }) => {
+        const rows = new Table(count, 2, new Float64Array(2 * count).fill(seed));
+        failures.rows += count;
+        for (let i = 0; i < failing; i++) failures.add(i, 1);
+        return rows;
+      },
+      logProb: async (rows: Table) => new Float64Array(rows.rows).fill(Math.log(3)),
+    }) as unknown as Flow;
+  const source = (rows: number, density: object | null) =>
+    ({
+      ...{ name: "some data", columns: ["a", "b"], density },
+      test: (_: number, count: number) => new Table(Math.min(rows, count), 2),
+    }) as unknown as DataSource;
+
+  it.each([
+    [10, 1000],
+    [3000, 3000],
+    [90_000, 5000],
+  ])("of %d rows of unknown density shows %d samples beside them", async (rows, count) => {
+    const { picture, missing } = await densityPicture(flow(0), source(rows, null), 7, "words");
+    const content = picture as unknown as { data: Table; samples: Table };
+    expect([content.data.rows, content.samples.rows]).toEqual([Math.min(rows, 5000), count]);
+    expect(content).toMatchObject({ names: ["a", "b"], title: "some data", caption: "words" });
+    expect(missing).toBe("");
+  });
+
+  it("shows data, truth, what was learned and samples, and says what is missing", async () => {
+    const density = { extent: [0, 1, 0, 1], logDensity: () => Math.log(2) };
+    const { picture, missing } = await densityPicture(flow(2), source(10, density), 7, "words");
+    expect(missing).toMatch(/^2 of 1000 samples failed/);
+    expect(picture).toMatchObject({
+      caption: `words. ${missing}`,
+      extent: [0, 1, 0, 1],
+      panels: [
+        { title: "data", points: { rows: 10 } },
+        { title: "true density", density: { resolution: 200 } },
+        { title: "learned density", density: { resolution: 200 } },
+        { title: "samples of the model", points: { rows: 998 } },
+      ],
+    });
+    await expect(densityPicture(flow(1000), source(10, density), 7, "words")).rejects.toThrow(
+      /1000 of 1000 samples failed/,
+    );
+  });
 });
 
 /** z = 2 x. */
