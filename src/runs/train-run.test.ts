@@ -200,3 +200,73 @@ describe("a signal", () => {
     ).toBe(true);
   });
 });
+
+describe("a longer run", () => {
+  const small = monotoneFlow({ dim: 2, blocks: 1, growth: 2, depth: 1 });
+  const job = (name: string, change: Partial<RunConfig["training"]>, checkpointEvery: number) => {
+    const { averaging: _, ...rest } = training;
+    const run = Run.create(join(folder, name), {
+      ...config,
+      flow: small,
+      checkpointEvery,
+      training: { ...rest, batch: 4, learningRate: 1e-3, ...change },
+    });
+    return { run, data: DATA, state: null };
+  };
+  const saved = ({ run }: { run: Run }) => loadCheckpoint(run.file("checkpoint"), run)?.step ?? null;
+
+  it("tests about 20 times, and keeps checkpoints of steps that the next one has proved", async () => {
+    const long = job("long", { steps: 210 }, 50);
+    const tests: number[] = [];
+    const checkpoints: [number, number | null][] = [];
+    const { summary, failures } = await trainRun(long, {
+      goOn: "",
+      onTest: async (_, step) => void tests.push(step),
+      onStep: (step) => {
+        const found = saved(long);
+        if (found !== (checkpoints.at(-1)?.[1] ?? null)) checkpoints.push([step, found]);
+      },
+    });
+    const lines = long.run.metrics();
+    expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: 21 }, (_, i) => 10 * (i + 1)));
+    // Ten tests: every ten steps would be more than 20.
+    expect(tests).toEqual([20, 40, 60, 80, 100, 120, 140, 160, 180, 200]);
+    expect(lines.filter(({ testLoss }) => testLoss !== undefined).map(({ step }) => step)).toEqual(tests);
+    expect(checkpoints).toEqual([
+      [51, 50],
+      [101, 100],
+      [151, 150],
+      [201, 200],
+    ]);
+    expect(saved(long)).toBe(210);
+    expect(failures.count).toBe(0);
+    expect(summary).toMatchObject({
+      ...{ testRows: 10_000, testUnconverged: 0, testNotFinite: 0, testOutside: 0 },
+      entropy: toySource("rings").entropy,
+      run: long.run.path,
+    });
+    expect(summary.seconds).toBeGreaterThanOrEqual(lines.at(-1)!.seconds);
+    expect(summary.msPerStep).toBeGreaterThan(0);
+    expect(summary.msPerStep! * 105).toBeLessThan(1000 * summary.seconds);
+    expect(summary.peakMemoryMB).toBeGreaterThan(20);
+    expect(summary.peakMemoryMB).toBeLessThan(100_000);
+  });
+
+  it("says what is left where its loss is no longer finite", async () => {
+    const schedule = [{ from: 3, factor: 1e300 }];
+    const none = job("fails", { steps: 9, schedule }, 100);
+    await expect(trainRun(none, { goOn: "" })).rejects.toMatchObject({
+      code: "numerical",
+      message: expect.stringMatching(/at step 5, in .*; there is no checkpoint yet$/),
+    });
+    const some = job("fails late", { steps: 9, schedule }, 1);
+    const good = /at step 5, in .*; the last good checkpoint is that of step 3, in .*checkpoint$/;
+    await expect(trainRun(some, { goOn: "" })).rejects.toThrow(good);
+    expect(saved(some)).toBe(3);
+    const state = loadCheckpoint(some.run.file("checkpoint"), some.run);
+    await expect(trainRun({ ...some, state }, { goOn: "" })).rejects.toThrow(good);
+    // Nobody trains there any more.
+    some.run.lock();
+    some.run.unlock();
+  });
+});
