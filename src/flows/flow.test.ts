@@ -8,7 +8,8 @@ import { WasmEngine } from "../engine/wasm/engine.js";
 import { FlowError } from "../errors.js";
 import { collectGradient } from "../model/gradients.js";
 import { Table } from "../table.js";
-import { Flow } from "./flow.js";
+import { Flow, imagesAPass, samplesAPass } from "./flow.js";
+import { imageFlow } from "./image-flow.js";
 import { type FlowOptions, type Formulation, monotoneFlow } from "./monotone-flow.js";
 
 const small = { blocks: 2, depth: 2, growth: 8, actnorm: true };
@@ -93,6 +94,19 @@ describe("the density", () => {
 });
 
 describe("the size of a pass", () => {
+  it("is that of 16 images of 28 x 28, but neither below 16 nor above 64, and 128 of vectors", () => {
+    expect([64, 28, 20, 16, 13, 8].map((side) => imagesAPass(side, side))).toEqual([16, 16, 31, 49, 64, 64]);
+    expect(imagesAPass(16, 20)).toBe(39);
+    const vectors = monotoneFlow({ dim: 2, blocks: 1 });
+    expect([samplesAPass(vectors), samplesAPass(vectors, 7)]).toEqual([128, 7]);
+    const images = imageFlow({
+      ...{ channels: 1, height: 16, width: 20, levels: 5, blocks: [1], growth: 2, depth: 1 },
+      connected: { blocks: 0, stem: 1, growth: 2 },
+    });
+    expect(samplesAPass(images, 7)).toBe(39);
+    expect(samplesAPass({ ...vectors, estimator: images.estimator }, 7)).toBe(7);
+  });
+
   it("changes no bit of any result", async () => {
     const [few, many] = [
       await randomFlow({ dim: 3 }, { capacity: 7 }),

@@ -174,3 +174,13 @@ it("is the same file on a machine whose numbers start with their largest byte", 
     expect(other.decodeSafetensors(bytes, "x")).toEqual(decodeSafetensors(bytes, "x"));
   }
 });
+
+it("starts its numbers at a multiple of 8, with no more spaces before than that takes", () => {
+  for (let length = 0; length < 9; length++) {
+    const file = encodeSafetensors({ tensors, metadata: { text: "x".repeat(length) } });
+    const header = Number(new DataView(file.buffer).getBigUint64(0, true));
+    expect(header % 8).toBe(0);
+    expect(new TextDecoder().decode(file.subarray(8, 8 + header))).toMatch(/^\{.*\} {0,7}$/);
+    expect(file.length).toBe(8 + header + 8 * (6 + 1 + 0 + 1));
+  }
+});

@@ -295,3 +295,23 @@ it("learns its concatenation from the step that is declared, and all else from t
   const late = parameters.list.filter(({ learnFrom }) => learnFrom !== 0);
   expect(late.map(({ name, learnFrom }) => [name, learnFrom])).toEqual([["g.concatenation", 7]]);
 });
+
+it.each([
+  ["dense", "CLipSwish"],
+  ["multilayer", "LipSwish"],
+] as const)("adds its gradient to what is there (%s, %s)", async (kind, activation) => {
+  const { network, parameters } = smallNetwork(engine, { kind, activation, weightScale: 2, seed: 41 });
+  network.prepare();
+  const bars = Float64Array.from({ length: network.gradientLength }, (_, i) => Math.sin(i));
+  const learned = parameters.list.filter((parameter) => parameter.learned);
+  const gradients = () => learned.flatMap(({ gradient }) => [...gradient]);
+  network.pullBack(bars);
+  const once = gradients();
+  expect(once.every((value) => value !== 0)).toBe(true);
+  network.pullBack(bars);
+  expectClose(
+    gradients(),
+    once.map((value) => 2 * value),
+    1e-13,
+  );
+});

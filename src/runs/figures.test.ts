@@ -176,3 +176,28 @@ it("comes from images to images on great circles", async () => {
   });
   expect((await reconstructions(doubling, from)).values).toEqual(from.values);
 });
+
+it("has a path between images whose cosine is rounded beyond 1", async () => {
+  const from = Table.from(Array.from({ length: 200 }, (_, i) => [Math.sin(i), Math.cos(i * i), 1]));
+  const to = new Table(
+    200,
+    3,
+    from.values.map((value) => 3 * value),
+  );
+  const path = await interpolations(doubling, from, to, 3);
+  path.values.forEach((value, i) => {
+    const [row, n, j] = [Math.floor(i / 9), Math.floor(i / 3) % 3, i % 3];
+    expect(value).toBeCloseTo((1 + n) * from.at(row, j), 6);
+  });
+  const opposite = await interpolations(
+    doubling,
+    from,
+    new Table(
+      200,
+      3,
+      from.values.map((value) => -3 * value),
+    ),
+    3,
+  );
+  expect(opposite.values.every(Number.isFinite)).toBe(true);
+});

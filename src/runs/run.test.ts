@@ -252,6 +252,13 @@ describe("a process that is killed while it replaces files", () => {
     expect((await read(path)).summary).toBe(null);
   });
 
+  it("leaves a run as it is where another one is to start in its place", async () => {
+    const path = copy();
+    expect(() => Run.create(path, tinyConfig({ seed: 5 }))).toThrow(/is not empty; choose another folder/);
+    expect(await read(path)).toEqual(whole);
+    expect(readdirSync(path)).not.toContain("run.lock");
+  });
+
   it("takes back the manifest of a start that fails, and the folder that it has made", () => {
     const path = at("half-born");
     // In the place of what the configuration is written to first.

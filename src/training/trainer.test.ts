@@ -325,3 +325,24 @@ describe("the pieces of a batch", () => {
     expect((await pieces(1e5, 20_000, 32)).pieces).toBe(20_000);
   });
 });
+
+it("tells the loss of a step, the evaluations of a solve, and the samples that did not converge", async () => {
+  const training = await trainer();
+  await advance(training, 1);
+  const { chain } = training.flow;
+  for (const { block } of training.flow.blocks) {
+    const forward = block.forward.bind(block);
+    block.forward = async (...args) => {
+      await forward(...args);
+      block.counts.unconverged += 2;
+    };
+  }
+  const result = await training.advance();
+  const sum = (of: "evaluations" | "solves" | "unconverged") =>
+    chain.bijections.reduce((total, { counts }) => total + (counts?.[of] ?? 0), 0);
+  // Two blocks in the three passes of 21 samples.
+  expect(sum("solves")).toBeGreaterThanOrEqual(6);
+  expect(result.evaluations).toBe(sum("evaluations") / sum("solves"));
+  expect(result.evaluations).toBeGreaterThan(1);
+  expect(result.unconverged).toBe(12);
+});
