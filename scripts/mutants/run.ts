@@ -173,13 +173,14 @@ async function measure(): Promise<void> {
   }
 }
 
-/** A survivor shows something only if tests run on the text that was planted. */
+/** A survivor shows something only if tests run on the text that was planted: one of them has to notice. */
 async function tryOut(worker: Worker): Promise<void> {
   for (const { file } of todo) {
-    const [test] = file.startsWith("src/") ? testsFor(file) : [];
-    if (!test) continue;
-    if (await worker.sees(file, test)) return;
-    throw new Error(`${test} passes although ${file} cannot be loaded: nothing planted here is seen`);
+    const some = file.startsWith("src/") ? testsFor(file) : [];
+    if (some.length === 0) continue;
+    // Some import the file for its types alone.
+    for (const test of some) if (await worker.sees(file, test)) return;
+    throw new Error(`all tests pass although ${file} cannot be loaded: nothing planted here is seen`);
   }
 }
 
